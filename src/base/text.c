@@ -1,0 +1,161 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *pyro_text_format(const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    return text;
+}
+
+static bool is_plain(const char *word)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               "@%+=:,./-_";
+    return *word != '\0' && word[strspn(word, safe)] == '\0';
+}
+
+static char *put_quoted(char *at, const char *word)
+{
+    if (is_plain(word))
+        return stpcpy(at, word);
+    *at++ = '\'';
+    for (; *word; word++) {
+        if (*word == '\'')
+            at = stpcpy(at, "'\\''");
+        else
+            *at++ = *word;
+    }
+    *at++ = '\'';
+    *at = '\0';
+    return at;
+}
+
+char *pyro_text_shell_join(const char *const *words, size_t count)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(words[i]) * 4 + 3;
+    char *text = malloc(size), *at = text;
+    if (!text)
+        return NULL;
+    *at = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            *at++ = ' ';
+        at = put_quoted(at, words[i]);
+    }
+    return text;
+}
+
+/* Edits (insert, delete, replace, swap of neighbours counts two) between two short words. */
+static unsigned distance(const char *a, const char *b)
+{
+    enum { LONGEST = 64 };
+    size_t length = strnlen(b, LONGEST);
+    unsigned row[LONGEST + 1];
+    for (size_t j = 0; j <= length; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 0; a[i] && i < LONGEST; i++) {
+        unsigned diagonal = row[0];
+        row[0] = (unsigned)i + 1;
+        for (size_t j = 0; j < length; j++) {
+            unsigned replaced = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = MIN(replaced, MIN(row[j], diagonal) + 1);
+        }
+    }
+    return row[length];
+}
+
+char *pyro_text_nearest(const char *word, const char *const *names)
+{
+    enum { MOST = 3 };
+    const char *best[MOST] = {NULL};
+    unsigned scores[MOST] = {0};
+    size_t found = 0;
+    for (; *names; names++) {
+        unsigned score = distance(word, *names);
+        bool prefix = strlen(word) >= 2 && strncmp(word, *names, strlen(word)) == 0;
+        if (prefix)
+            score = 0;
+        if (score > strlen(*names) / 2)
+            continue;
+        size_t at = MIN(found, (size_t)MOST - 1);
+        if (found == MOST && score >= scores[at])
+            continue;
+        found = MIN(found + 1, (size_t)MOST);
+        for (; at > 0 && scores[at - 1] > score; at--) {
+            best[at] = best[at - 1];
+            scores[at] = scores[at - 1];
+        }
+        best[at] = *names;
+        scores[at] = score;
+    }
+    switch (found) {
+    case 0:
+        return strdup("");
+    case 1:
+        return strdup(best[0]);
+    case 2:
+        return pyro_text_format("%s or %s", best[0], best[1]);
+    default:
+        return pyro_text_format("%s, %s or %s", best[0], best[1], best[2]);
+    }
+}
+
+/* Length of the valid sequence at `at`, or 0; `ret_broken` is how many bytes one U+FFFD replaces. */
+static size_t utf8_length(const uint8_t *at, size_t left, size_t *ret_broken)
+{
+    *ret_broken = 1;
+    if (at[0] < 0x80)
+        return 1;
+    size_t length = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+    if (at[0] < 0xc2 || at[0] > 0xf4)
+        return 0;
+    uint8_t low = at[0] == 0xe0 ? 0xa0 : at[0] == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = at[0] == 0xed ? 0x9f : at[0] == 0xf4 ? 0x8f : 0xbf;
+    for (size_t i = 1; i < length; i++) {
+        if (i >= left || at[i] < low || at[i] > high)
+            return 0;
+        low = 0x80;
+        high = 0xbf;
+        *ret_broken = i + 1;
+    }
+    return length;
+}
+
+char *pyro_text_to_utf8(const void *bytes, size_t size, size_t *ret_size)
+{
+    const uint8_t *at = bytes, *end = at + size;
+    char *text = malloc(size * 3 + 1), *out = text;
+    if (!text)
+        return NULL;
+    while (at < end) {
+        size_t broken;
+        size_t length = utf8_length(at, (size_t)(end - at), &broken);
+        if (length > 0) {
+            memcpy(out, at, length);
+            out += length;
+            at += length;
+        } else {
+            memcpy(out, "\xef\xbf\xbd", 3);
+            out += 3;
+            at += broken;
+        }
+    }
+    *out = '\0';
+    if (ret_size)
+        *ret_size = (size_t)(out - text);
+    return text;
+}

@@ -1,0 +1,108 @@
+/* The operation table: each operation is described once, and every front is driven by that. */
+#ifndef PYRO_OPERATION_OPERATION_H
+#define PYRO_OPERATION_OPERATION_H
+
+#include <jansson.h>
+#include <pyro/pyro.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/home.h"
+#include "store/store.h"
+
+enum pyro_type {
+    PYRO_TYPE_STRING,
+    PYRO_TYPE_INTEGER,
+    PYRO_TYPE_NUMBER,
+    PYRO_TYPE_BOOLEAN,
+    PYRO_TYPE_COMMAND, /* a string (run by /bin/sh -lc) or an array of strings (run as it is) */
+    PYRO_TYPE_STRINGS, /* an array of strings */
+    PYRO_TYPE_OBJECT,
+    PYRO_TYPE_OBJECTS, /* an array of objects */
+};
+
+struct pyro_parameter {
+    const char *name; /* snake_case: JSON and Python; the flag is --name-with-dashes */
+    enum pyro_type type;
+    bool required;
+    bool positional;      /* on the command line */
+    bool rest;            /* on the command line: the words after -- */
+    const char *fallback; /* default as JSON text, NULL: none (then absent unless required) */
+    int64_t minimum, maximum; /* of integers; both 0: no limit */
+    const char *const *choices; /* of strings, NULL-terminated, or NULL */
+    const char *help;     /* one line */
+};
+
+/* One member of a result. */
+struct pyro_field {
+    const char *name;
+    enum pyro_type type;
+    bool nullable;
+    const struct pyro_field *members; /* of objects; ends with a NULL name; NULL: any */
+    const char *help;
+};
+
+enum pyro_annotation { /* as MCP has them */
+    PYRO_READ_ONLY = 1 << 0,
+    PYRO_DESTRUCTIVE = 1 << 1,
+    PYRO_IDEMPOTENT = 1 << 2,
+    PYRO_OPEN_WORLD = 1 << 3,
+};
+
+struct pyro_context;
+
+/* `parameters` is checked and complete: defaults are filled in. Returns 0 and a new object, or -1. */
+typedef int (*pyro_handler)(struct pyro_context *context, const json_t *parameters,
+                            const struct pyro_observer *observer, json_t **ret_result,
+                            struct pyro_error *error);
+
+struct pyro_operation {
+    const char *name;   /* "vm_run": the C API */
+    const char *cli;    /* "run", "env pull"; NULL: not on the command line */
+    const char *mcp;    /* tool name, NULL: none */
+    const char *python; /* method name, NULL: none */
+    const char *title;
+    const char *summary; /* one line for --help */
+    const char *description; /* a paragraph: when to use it, what it leaves behind */
+    unsigned annotations;
+    const struct pyro_parameter *parameters; /* ends with a NULL name */
+    const struct pyro_field *result;         /* ends with a NULL name */
+    pyro_handler handler;
+};
+
+/* All operations, ends with a NULL name. One array per family, joined in table.c. */
+extern const struct pyro_operation *const pyro_operations[]; /* NULL-terminated */
+
+const struct pyro_operation *pyro_operation_find(const char *name);
+
+/* Checks `given` (object or NULL) against the description: every unknown, missing, ill-typed and
+ * out-of-range member is named in one PYRO_ERROR_INVALID_PARAMETER, unknown ones with the nearest
+ * name. `ret_complete` is a new object with defaults filled in. */
+int pyro_parameters_check(const struct pyro_operation *operation, const json_t *given,
+                          json_t **ret_complete, struct pyro_error *error);
+
+/* Calls by name, with JSON values instead of text. What pyro_call() does, for the fronts in C. */
+int pyro_operation_call(struct pyro_context *context, const struct pyro_operation *operation,
+                        const json_t *given, const struct pyro_observer *observer,
+                        json_t **ret_result, struct pyro_error *error);
+
+/* The whole table as JSON. */
+json_t *pyro_operation_table_to_json(void);
+
+/* What a handler works with. */
+struct pyro_context {
+    struct pyro_home home;
+    struct pyro_store *store; /* NULL until pyro_context_store() */
+};
+
+/* Makes home and opens the store on first use. */
+int pyro_context_store(struct pyro_context *context, struct pyro_store **ret_store,
+                       struct pyro_error *error);
+
+/* Observer calls that take NULL anywhere. */
+void pyro_observe_progress(const struct pyro_observer *observer, const char *operation,
+                           const char *phase, const char *message, uint64_t done, uint64_t total);
+bool pyro_observe_cancelled(const struct pyro_observer *observer);
+
+#endif

@@ -1,0 +1,57 @@
+/* The store: an SQLite database in HOME that says what exists. WAL mode, schema version in the file,
+ * every call waits for other writers rather than failing. */
+#ifndef PYRO_STORE_STORE_H
+#define PYRO_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { PYRO_VM_ID_SIZE = 40 }; /* "vm-" and 32 hex digits, and the NUL */
+
+struct pyro_store;
+
+/* One row. Strings are owned by the struct. */
+struct pyro_vm_record {
+    char vm_id[PYRO_VM_ID_SIZE];
+    char *environment;
+    char *state; /* created, started, stopped */
+    int64_t vcpu_count, mem_mib, ttl_seconds;
+    double created_at, expires_at;
+    bool network_enabled, allow_host_compat;
+    bool one_shot; /* goes when its client goes; no trace is kept */
+    char *execution_mode, *accelerator, *isolation;
+    char *boot_json; /* object with boot_ms and its parts, or NULL before the first start */
+    char *mac;       /* "52:54:00:…", or NULL without a network */
+};
+
+void pyro_vm_record_finish(struct pyro_vm_record *record);
+
+/* Opens HOME/store.sqlite, makes it when it is not there. PYRO_ERROR_STORE_CORRUPT (damaged, or not a
+ * database: says which file to move away), PYRO_ERROR_STORE_VERSION (made by a newer pyro),
+ * PYRO_ERROR_STORE_FAILED. `home` is the directory. */
+int pyro_store_open(const char *home, struct pyro_store **ret_store, struct pyro_error *error);
+void pyro_store_close(struct pyro_store *store);
+
+int pyro_store_vm_insert(struct pyro_store *store, const struct pyro_vm_record *record,
+                         struct pyro_error *error);
+/* PYRO_ERROR_UNKNOWN_VM when there is none. */
+int pyro_store_vm_get(struct pyro_store *store, const char *vm_id,
+                      struct pyro_vm_record *ret_record, struct pyro_error *error);
+/* All rows, oldest first; an array of `ret_count`, to be freed with pyro_store_vms_free(). */
+int pyro_store_vm_list(struct pyro_store *store, struct pyro_vm_record **ret_records,
+                       size_t *ret_count, struct pyro_error *error);
+void pyro_store_vms_free(struct pyro_vm_record *records, size_t count);
+/* Changes state, and what the start found out; NULL members leave the column as it is. */
+struct pyro_vm_change {
+    const char *state, *execution_mode, *accelerator, *isolation, *boot_json;
+};
+int pyro_store_vm_update(struct pyro_store *store, const char *vm_id,
+                         const struct pyro_vm_change *change, struct pyro_error *error);
+/* Deleting what is not there is fine; `ret_deleted` (may be NULL) tells. */
+int pyro_store_vm_delete(struct pyro_store *store, const char *vm_id, bool *ret_deleted,
+                         struct pyro_error *error);
+
+#endif

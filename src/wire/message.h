@@ -1,0 +1,118 @@
+/* What the payloads mean: one struct per frame with content, packed and unpacked in one place. */
+#ifndef PYRO_WIRE_MESSAGE_H
+#define PYRO_WIRE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+enum {
+    PYRO_EXEC_ARGUMENTS_MAX = 4096,
+    PYRO_EXEC_ENVIRONMENT_MAX = 1024,
+    PYRO_ENTROPY_SIZE = 64,
+    PYRO_MAC_SIZE = 6,
+};
+
+/* READY: the agent is up and idle. Times are the guest's CLOCK_BOOTTIME. */
+struct pyro_ready {
+    uint32_t agent_version;
+    uint64_t init_us;  /* when the kernel started the agent */
+    uint64_t ready_us; /* when this frame was made */
+    char kernel_release[65];
+};
+
+/* SETUP: the guest's identity. No command runs before it is in force. */
+struct pyro_setup {
+    uint64_t realtime_ns;
+    uint8_t entropy[PYRO_ENTROPY_SIZE]; /* credited to the kernel's generator, which is reseeded */
+    char hostname[64];
+    char machine_id[33]; /* 32 hex digits */
+    bool has_network;
+    uint8_t mac[PYRO_MAC_SIZE];
+    uint32_t address, gateway, dns; /* IPv4, host byte order: 10.0.2.15 is 0x0a00020f */
+    uint8_t prefix_length;
+};
+
+/* SETUP_DONE: 0, or the errno of what could not be done and its name. */
+struct pyro_setup_done {
+    uint32_t error;
+    char step[65];
+};
+
+/* EXEC. Unpacked vectors are NULL-terminated and point into `storage`. */
+enum pyro_exec_flags {
+    PYRO_EXEC_STDIN = 1 << 0, /* stdin comes in DATA frames; without it, it is /dev/null */
+};
+
+struct pyro_exec {
+    uint32_t flags;
+    uint32_t timeout_ms; /* kept by the supervisor; 0: none */
+    char **arguments;
+    char **environment; /* NAME=value, added to the agent's defaults */
+    const char *directory;
+    char *storage; /* owned; NULL in one that is to be packed */
+};
+
+/* EXITED: how a command ended, and after how long. */
+enum pyro_exit_kind {
+    PYRO_EXIT_CODE = 0,     /* `value` is the exit code */
+    PYRO_EXIT_SIGNAL = 1,   /* `value` is the signal */
+    PYRO_EXIT_UNSTARTED = 2 /* `value` is the errno of exec; 126 or 127 to the caller */
+};
+
+struct pyro_exited {
+    uint8_t kind;
+    uint8_t timed_out; /* set by the supervisor, zero from the guest */
+    uint32_t value;
+    uint64_t duration_us;
+};
+
+/* STATE: the supervisor tells a client how its VM is. Sent when it changes and when a client comes. */
+enum pyro_vm_phase {
+    PYRO_PHASE_BOOTING = 0,
+    PYRO_PHASE_RUNNING = 1,
+    PYRO_PHASE_STOPPED = 2,
+};
+
+struct pyro_state {
+    uint8_t phase;
+    char boot_json[3072]; /* boot_ms and its parts as a JSON object; empty while booting */
+};
+
+/* FAILURE: the VM is gone, or could not start. `code` is a pyro_error_code. */
+struct pyro_failure {
+    uint32_t code;
+    char message[1536];
+    char hint[512];
+};
+
+/* Each pack function appends a whole frame to `out`: 0 or a negative errno. Each unpack function
+ * reads one payload: 0, or -EPROTO when it is malformed. */
+int pyro_ready_pack(struct pyro_buffer *out, const struct pyro_ready *ready);
+int pyro_ready_unpack(const uint8_t *payload, size_t size, struct pyro_ready *ret_ready);
+int pyro_setup_pack(struct pyro_buffer *out, const struct pyro_setup *setup);
+int pyro_setup_unpack(const uint8_t *payload, size_t size, struct pyro_setup *ret_setup);
+int pyro_setup_done_pack(struct pyro_buffer *out, const struct pyro_setup_done *done);
+int pyro_setup_done_unpack(const uint8_t *payload, size_t size, struct pyro_setup_done *ret_done);
+/* -EMSGSIZE when the command line does not fit into one frame; -E2BIG when it has too many words. */
+int pyro_exec_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exec *exec);
+/* Allocates; follow with pyro_exec_finish(). -EPROTO or -ENOMEM. */
+int pyro_exec_unpack(const uint8_t *payload, size_t size, struct pyro_exec *ret_exec);
+void pyro_exec_finish(struct pyro_exec *exec);
+int pyro_started_pack(struct pyro_buffer *out, uint32_t stream, uint32_t pid);
+int pyro_credit_pack(struct pyro_buffer *out, uint32_t stream, unsigned channel, uint32_t bytes);
+/* The one u32 of STARTED and CREDIT. */
+int pyro_u32_unpack(const uint8_t *payload, size_t size, uint32_t *ret_value);
+int pyro_exited_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exited *exited);
+int pyro_exited_unpack(const uint8_t *payload, size_t size, struct pyro_exited *ret_exited);
+int pyro_state_pack(struct pyro_buffer *out, const struct pyro_state *state);
+int pyro_state_unpack(const uint8_t *payload, size_t size, struct pyro_state *ret_state);
+int pyro_failure_pack(struct pyro_buffer *out, const struct pyro_failure *failure);
+int pyro_failure_unpack(const uint8_t *payload, size_t size, struct pyro_failure *ret_failure);
+
+/* The exit status a shell would show: the code, 128 + signal, 127 (not found) or 126. */
+int pyro_exited_status(const struct pyro_exited *exited);
+
+#endif
