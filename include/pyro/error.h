@@ -11,6 +11,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* X(CODE, name, exit status of the command, Python base class)
  * Exit status 2: the caller's words were wrong. 125: pyro could not do it. 130: cancelled. */
@@ -71,6 +72,7 @@ int pyro_error_exit_status(enum pyro_error_code code);
 /* Name of the Python exception that a code also is. */
 const char *pyro_error_python_class(enum pyro_error_code code);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define PYRO_VERSION "2.0.0"
 
@@ -85,6 +86,7 @@ int pyro_operation_list(char **ret_json, struct pyro_error *error);
 /* Frees text that this library returned. NULL is fine. */
 void pyro_free(void *text);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

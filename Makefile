@@ -1,0 +1,40 @@
+# The few commands people type. Everything else is meson's: see build/ after `make build`.
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: help demo build test bench install clean
+
+help:
+	@echo "make demo     install what is missing, build, get debian:12, run git in a guest"
+	@echo "make build    build into $(BUILD)/"
+	@echo "make test     install what the tests need and run them all"
+	@echo "make bench    measure, and write the figures to bench/results/"
+	@echo "make install  install under PREFIX=$(PREFIX) (DESTDIR is honoured)"
+
+demo:
+	@scripts/setup build run
+	@$(MAKE) --no-print-directory build
+	$(BUILD)/pyro run debian:12 -- git --version
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) $(NINJAFLAGS)
+
+$(BUILD)/build.ninja:
+	@meson setup --prefix=$(PREFIX) $(BUILD) >$(BUILD)-setup.log 2>&1 || { cat $(BUILD)-setup.log; exit 1; }
+	@mv $(BUILD)-setup.log $(BUILD)/setup.log
+
+test:
+	@scripts/setup build run test
+	@python3 tests/run.py
+
+bench:
+	@scripts/setup build run bench
+	@$(MAKE) --no-print-directory build
+	@python3 bench/run.py
+
+install: build
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+
+clean:
+	@rm -rf $(BUILD)

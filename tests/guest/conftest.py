@@ -1,0 +1,257 @@
+"""The guest tests' one fixture: the real `pyro` with a home of its own, and what a failed test leaves to read.
+
+PYRO_TEST_BUILD   directory with pyro, pyro-supervisor, pyro-agent, libpyro.so (default: build/)
+PYRO_TEST_HOME    a home to use and keep; without it, one is made and removed
+"""
+
+import ctypes
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+BUILD = pathlib.Path(
+    os.environ.get("PYRO_TEST_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
+)
+BASE = "debian:12-base"
+OURS = ("qemu-system", "passt", "pyro-supervisor", "bwrap")
+
+
+def wait_until(condition, seconds=10.0, what="the condition"):
+    """Polls until `condition()` is true; its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not come true within {seconds} s")
+        time.sleep(0.02)
+
+
+def processes():
+    """{pid: name} of what a VM consists of on the host."""
+    found = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                name = (entry / "comm").read_text().strip()
+                state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            except OSError:
+                continue
+            if name.startswith(OURS) and state != "Z":
+                found[int(entry.name)] = name
+    return found
+
+
+class PyroError(Exception):
+    def __init__(self, code, message, hint):
+        super().__init__(f"{code}: {message} ({hint})")
+        self.code, self.message, self.hint = code, message, hint
+
+
+class Pyro:
+    """Runs the command with one home, and knows what it may not leave behind."""
+
+    def __init__(self, home, logs):
+        self.home, self.logs = pathlib.Path(home), pathlib.Path(logs)
+        self.program = BUILD / "pyro"
+        self.env = dict(
+            os.environ, PYRO_HOME=str(home), PYRO_LOG_DIR=str(logs), PYRO_LIBEXEC=str(BUILD)
+        )
+        self.before = processes()
+
+    def popen(self, *words, env=None, **keywords):
+        keywords.setdefault("stdin", subprocess.DEVNULL)
+        keywords.setdefault("stdout", subprocess.PIPE)
+        keywords.setdefault("stderr", subprocess.PIPE)
+        return subprocess.Popen(
+            [str(self.program), *words], env={**self.env, **(env or {})}, **keywords
+        )
+
+    def run(self, *words, input=None, timeout=240, env=None, **keywords):
+        if input is not None:
+            keywords["stdin"] = subprocess.PIPE
+        with self.popen(*words, env=env, **keywords) as process:
+            try:
+                out, err = process.communicate(input, timeout=timeout)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def guest(self, *command, **keywords):
+        """`pyro run debian:12-base -- command`."""
+        return self.run("run", BASE, "--", *command, **keywords)
+
+    def json(self, *words, **keywords):
+        result = self.run(*words, "--json", **keywords)
+        return json.loads(result.stdout)
+
+    def run_json(self, *command, flags=(), env=None):
+        result = self.run("run", BASE, *flags, "--json", "--", *command, env=env)
+        return json.loads(result.stdout)
+
+    def processes(self):
+        return {pid: name for pid, name in processes().items() if pid not in self.before}
+
+    def process(self, name):
+        """Pid of the one new process of that name, waited for."""
+
+        def find():
+            return [pid for pid, n in self.processes().items() if n.startswith(name)]
+
+        return wait_until(find, 20, f"a {name} process")[0]
+
+    def rows(self):
+        if not (self.home / "store.sqlite").exists():
+            return []
+        query = subprocess.run(
+            ["sqlite3", "-readonly", self.home / "store.sqlite", "select vm_id, state from vms"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return query.stdout.split()
+
+    def bundles(self):
+        return sorted(p.name for p in (self.home / "vms").glob("*"))
+
+    def leftovers(self):
+        return {
+            key: value
+            for key, value in (
+                ("processes", self.processes()),
+                ("bundles", self.bundles()),
+                ("rows", self.rows()),
+            )
+            if value
+        }
+
+    def assert_nothing_left(self, seconds=2.0):
+        deadline = time.monotonic() + seconds
+        while self.leftovers() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert self.leftovers() == {}
+
+
+class Api:
+    """The C API through ctypes, as a program that links libpyro would use it."""
+
+    class Error(ctypes.Structure):
+        _fields_ = [
+            ("code", ctypes.c_int),
+            ("errnum", ctypes.c_int),
+            ("field", ctypes.c_char * 64),
+            ("message", ctypes.c_char * 1536),
+            ("hint", ctypes.c_char * 512),
+        ]
+
+    class Options(ctypes.Structure):
+        _fields_ = [("home", ctypes.c_char_p), ("libexec", ctypes.c_char_p)]
+
+    def __init__(self, home):
+        self.library = ctypes.CDLL(str(BUILD / "libpyro.so.2"))
+        self.library.pyro_error_name.restype = ctypes.c_char_p
+        self.context = ctypes.c_void_p()
+        error = self.Error()
+        options = self.Options(str(home).encode(), str(BUILD).encode())
+        self._check(
+            self.library.pyro_open(
+                ctypes.byref(options), ctypes.byref(self.context), ctypes.byref(error)
+            ),
+            error,
+        )
+
+    def _check(self, result, error):
+        if result != 0:
+            name = self.library.pyro_error_name(error.code).decode()
+            raise PyroError(name, error.message.decode(), error.hint.decode())
+
+    def call(self, operation, **parameters):
+        error, text = self.Error(), ctypes.c_char_p()
+        self._check(
+            self.library.pyro_call(
+                self.context, operation.encode(), json.dumps(parameters).encode(), None,
+                ctypes.byref(text), ctypes.byref(error),
+            ),
+            error,
+        )  # fmt: skip
+        result = json.loads(text.value)
+        self.library.pyro_free(text)
+        return result
+
+    def close(self):
+        self.library.pyro_close(self.context)
+
+
+@pytest.fixture(scope="session")
+def home():
+    given = os.environ.get("PYRO_TEST_HOME")
+    path = pathlib.Path(given or tempfile.mkdtemp(prefix="pyro-test-home-"))
+    path.mkdir(parents=True, exist_ok=True)
+    yield path
+    if not given:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def base(home):
+    """debian:12-base, installed once."""
+    result = Pyro(home, tempfile.gettempdir()).run("env", "pull", BASE, timeout=900)
+    assert result.returncode == 0, result.stderr.decode()
+    return BASE
+
+
+@pytest.fixture
+def bare(home, tmp_path, request):
+    """`pyro` on the shared home, with nothing pulled. Whatever it started is ended afterwards."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    pyro = Pyro(home, logs)
+    request.node.pyro_logs = logs
+    yield pyro
+    for pid in pyro.processes():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+@pytest.fixture
+def pyro(base, bare):
+    """`pyro` with debian:12-base there."""
+    return bare
+
+
+@pytest.fixture
+def empty(tmp_path, request):
+    """`pyro` with an empty home of its own."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    request.node.pyro_logs = logs
+    yield Pyro(tmp_path / "home", logs)
+
+
+@pytest.fixture
+def api(home, pyro):
+    api = Api(home)
+    yield api
+    api.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Adds console, QEMU and supervisor logs to the report of a failed test."""
+    outcome = yield
+    report = outcome.get_result()
+    logs = getattr(item, "pyro_logs", None)
+    if report.when == "call" and report.failed and logs:
+        for path in sorted(logs.rglob("*.log")):
+            text = path.read_bytes()[-8000:].decode(errors="replace")
+            if text:
+                report.sections.append((str(path.relative_to(logs)), text))

@@ -1,0 +1,324 @@
+"""The guest agent in a real guest, spoken to frame by frame. Needs PYRO_TEST_ENVIRONMENT, the directory of an installed
+environment (vmlinuz, modules.cpio, overlay.qcow2), and PYRO_TEST_AGENT, the agent to put into its initrd."""
+
+import errno
+import os
+import signal
+import time
+
+import pytest
+
+import bare_guest
+import frames
+
+ENVIRONMENT, AGENT = os.environ.get("PYRO_TEST_ENVIRONMENT"), os.environ.get("PYRO_TEST_AGENT")
+pytestmark = pytest.mark.skipif(not (ENVIRONMENT and AGENT), reason="PYRO_TEST_ENVIRONMENT or PYRO_TEST_AGENT is not set")
+
+
+class Shared:
+    """One guest for all tests of this file; a test that ends it makes the next one boot again."""
+
+    def __init__(self, factory):
+        self.factory, self.guest = factory, None
+
+    def booted(self):
+        if self.guest is None or self.guest.qemu.poll() is not None:
+            self.close()
+            self.guest = bare_guest.Guest(ENVIRONMENT, AGENT, self.factory.mktemp("guest"))
+            self.guest.ready = frames.parse_ready(self.guest.vm_frame(frames.READY, bare_guest.BOOT_SECONDS))
+            self.guest.has_identity = False
+        return self.guest
+
+    def close(self):
+        if self.guest:
+            self.guest.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    holder = Shared(tmp_path_factory)
+    yield holder
+    holder.close()
+
+
+@pytest.fixture
+def booted(shared):
+    return shared.booted()
+
+
+@pytest.fixture
+def guest(booted):
+    if not booted.has_identity:
+        assert booted.setup() == (0, "")
+        booted.has_identity = True
+    booted.give_credit = True
+    return booted
+
+
+def output(guest, script, **options):
+    result = guest.run("/bin/sh", "-c", script, **options)
+    assert (result.kind, result.value) == (frames.EXIT_CODE, 0), bytes(result.stderr)
+    return bytes(result.stdout).decode()
+
+
+def no_such_process(guest, name):
+    return output(guest, f"cat /proc/[0-9]*/comm 2>/dev/null | grep -cx {name} || true").strip() == "0"
+
+
+def test_exec_before_setup_is_refused(booted):
+    if booted.has_identity:
+        pytest.skip("this guest was set up by an earlier test")
+    result = booted.run("/bin/true")
+    assert (result.kind, result.value, result.pid) == (frames.EXIT_UNSTARTED, errno.EPERM, None)
+
+
+def test_ready(booted):
+    assert booted.ready["version"] == 1
+    assert booted.ready["kernel"].startswith("6.")
+    assert 0 < booted.ready["init_us"] < booted.ready["ready_us"]
+
+
+def test_setup_can_be_repeated(booted):
+    for name in ("first", "second"):
+        assert booted.setup(name) == (0, "")
+        booted.has_identity = True
+        assert output(booted, "cat /etc/hostname; uname -n; grep -c 127.0.1.1 /etc/hosts; getent hosts " + name).split() == [
+            name, name, "1", "127.0.1.1", name]
+    assert len(output(booted, "cat /etc/machine-id").strip()) == 32
+    assert abs(int(output(booted, "date +%s")) - time.time()) < 5
+
+
+def test_exit_codes(guest):
+    for code in (0, 1, 42, 255):
+        result = guest.run("/bin/sh", "-c", f"exit {code}")
+        assert (result.kind, result.value) == (frames.EXIT_CODE, code)
+        assert result.pid > 1
+
+
+def test_end_by_signal(guest):
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV):
+        result = guest.run("/bin/sh", "-c", f"kill -{int(number)} $$")
+        assert (result.kind, result.value) == (frames.EXIT_SIGNAL, number)
+
+
+def test_arguments_are_never_split_again(guest):
+    words = ["", " ", "a b", "'\"", "$HOME", "*", "-n", "\\", "tab\there", "line\nbreak", b"\xff\xfe"]
+    result = guest.run("/usr/bin/printf", "%s\\0", *words)
+    assert bytes(result.stdout).split(b"\0")[:-1] == [w if isinstance(w, bytes) else w.encode() for w in words]
+
+
+def test_streams_are_separate_and_unchanged(guest):
+    result = guest.run("/bin/sh", "-c", r"printf 'out\000\377\n'; printf 'err\r\n' >&2")
+    assert (bytes(result.stdout), bytes(result.stderr)) == (b"out\0\xff\n", b"err\r\n")
+
+
+def test_environment(guest):
+    result = guest.run("env", environment=["NEW=1", "LANG=C", "TWICE=a", "TWICE=b"], directory="/usr")
+    variables = dict(line.split("=", 1) for line in bytes(result.stdout).decode().splitlines())
+    assert variables["HOME"] == "/root" and variables["USER"] == "root" and variables["PATH"].startswith("/usr/local/sbin:")
+    assert (variables["NEW"], variables["LANG"], variables["TWICE"], variables["PWD"]) == ("1", "C", "b", "/usr")
+
+
+def test_working_directory(guest):
+    assert output(guest, "pwd -P") == "/root\n"
+    assert output(guest, "pwd -P", directory="/etc") == "/etc\n"
+    result = guest.run("/bin/true", directory="/not/there")
+    assert (result.kind, result.value, result.pid) == (frames.EXIT_UNSTARTED, errno.ENOENT, None)
+    assert b"/not/there" in result.stderr
+
+
+def test_programs_that_cannot_be_started(guest):
+    output(guest, "mkdir -p /tmp/bin; echo echo by sh > /tmp/bin/script; cp /tmp/bin/script /tmp/bin/plain;"
+                  "chmod 755 /tmp/bin/script; chmod 644 /tmp/bin/plain")
+    for word, error, text in (("no-such-program", errno.ENOENT, b"no-such-program: command not found"), ("", errno.ENOENT, b""),
+                              ("/no/such", errno.ENOENT, b"/no/such: "), ("/etc/passwd", errno.EACCES, b"ermission denied"),
+                              ("/etc", errno.EACCES, b"ermission denied"), ("/etc/passwd/x", errno.ENOTDIR, b"/etc/passwd/x")):
+        result = guest.run(word)
+        assert (result.kind, result.value, result.pid) == (frames.EXIT_UNSTARTED, error, None), word
+        assert result.stderr.startswith(b"pyro: ") and text in result.stderr
+    search = ["PATH=/nowhere:/tmp/bin:/bin"]
+    assert guest.run("plain", environment=search).value == errno.EACCES
+    assert bytes(guest.run("script", environment=search).stdout) == b"by sh\n"
+
+
+def test_a_fresh_process(guest):
+    status = output(guest, "grep -E 'Sig(Blk|Ign)' /proc/self/status | cut -f2 | sort -u; cat /proc/self/oom_score_adj; umask;"
+                           "ls -l /proc/self/fd | grep -c -- '->'; cut -d' ' -f6 /proc/$$/stat | grep -cx $$")
+    assert status.split() == ["0000000000000000", "0", "0022", "4", "1"]
+
+
+def test_without_stdin_it_is_empty(guest):
+    assert output(guest, "wc -c") == "0\n"
+
+
+def test_stdin_reaches_the_command_and_ends(guest):
+    data = bytes(range(256)) * 8192  # eight windows
+    stream, result = guest.start("md5sum", stdin=True)
+    guest.write(stream, data)
+    guest.finish(stream)
+    import hashlib
+    assert bytes(result.stdout).split()[0].decode() == hashlib.md5(data).hexdigest()
+
+
+def test_stdin_that_nobody_reads_is_credited(guest):
+    stream, result = guest.start("/bin/sh", "-c", "exec <&-; sleep 1", stdin=True)
+    guest.write(stream, bytes(4 * frames.WINDOW))
+    assert guest.finish(stream).value == 0
+
+
+def test_stdin_is_not_credited_before_it_is_read(guest):
+    stream, result = guest.start("sleep", "1000", stdin=True)
+    for _ in range(frames.WINDOW // 65536):
+        guest.send(frames.frame(frames.DATA, stream, frames.STDIN, bytes(65536)))
+    guest.wait(lambda: result.pid)
+    guest.run("/bin/true")  # the agent is not held up
+    assert result.credited <= 128 * 1024, "only what went into the pipe"
+    guest.send(frames.frame(frames.KILL, stream))
+    assert guest.finish(stream).kind == frames.EXIT_SIGNAL
+
+
+def test_no_credit_no_output(guest):
+    guest.give_credit = False
+    stream, result = guest.start("cat", "/dev/zero")
+    guest.wait(lambda: len(result.stdout) == frames.WINDOW)
+    guest.quiet(0.5)
+    assert len(result.stdout) == frames.WINDOW
+    assert bytes(guest.run("echo", "other").stdout) == b"other\n"
+    guest.send(frames.credit(stream, frames.STDOUT, 1000))
+    guest.wait(lambda: len(result.stdout) == frames.WINDOW + 1000)
+    guest.quiet(0.2)
+    assert len(result.stdout) == frames.WINDOW + 1000
+    guest.send(frames.frame(frames.KILL, stream))
+    assert guest.finish(stream).value == signal.SIGKILL
+
+
+def test_the_end_of_the_output_waits_for_credit(guest):
+    guest.give_credit = False
+    stream, result = guest.start("head", "-c", str(frames.WINDOW + 5000), "/dev/zero")
+    guest.wait(lambda: len(result.stdout) == frames.WINDOW)
+    guest.quiet(0.5)
+    assert not result.over
+    guest.send(frames.credit(stream, frames.STDOUT, 1 << 31) + frames.credit(stream, frames.STDOUT, (1 << 32) - 1))
+    guest.finish(stream)
+    assert (len(result.stdout), result.value) == (frames.WINDOW + 5000, 0)
+
+
+def test_kill_ends_a_command_that_waits_for_credit(guest):
+    guest.give_credit = False
+    stream, result = guest.start("head", "-c", str(frames.WINDOW + 5000), "/dev/zero")
+    guest.wait(lambda: len(result.stdout) == frames.WINDOW)
+    guest.quiet(0.5)
+    guest.send(frames.frame(frames.KILL, stream))
+    assert guest.finish(stream).value == 0
+
+
+def test_a_background_child_does_not_hold_the_command(guest):
+    begun = time.monotonic()
+    result = guest.run("/bin/sh", "-c", "cp /bin/sleep /tmp/holder; /tmp/holder 600 & echo done")
+    assert bytes(result.stdout) == b"done\n" and time.monotonic() - begun < 30
+    assert not no_such_process(guest, "holder"), "it lives on"
+    output(guest, "kill $(grep -lx holder /proc/[0-9]*/comm | cut -d/ -f3)")
+
+
+def test_a_chattering_background_child_does_not_hold_the_command(guest):
+    result = guest.run("/bin/sh", "-c", "yes & sleep 0.2; echo $! >&2")
+    assert result.value == 0
+    output(guest, f"kill -9 {int(result.stderr)} 2>/dev/null || true")
+
+
+def test_kill_takes_everything(guest):
+    stream, result = guest.start("/bin/sh", "-c", "cp /bin/sleep /tmp/victim; (setsid /tmp/victim 600 &); "
+                                 "setsid sh -c '(trap \"\" TERM HUP; /tmp/victim 600 &)'; echo up; /tmp/victim 600")
+    guest.wait(lambda: result.stdout)
+    guest.send(frames.frame(frames.KILL, stream))
+    guest.finish(stream)
+    assert (result.kind, result.value) == (frames.EXIT_SIGNAL, signal.SIGKILL)
+    assert no_such_process(guest, "victim")
+
+
+def test_empty_cgroups_are_removed(guest):
+    assert output(guest, "ls -d /sys/fs/cgroup/pyro/*/ | wc -l") == "1\n"
+
+
+def test_orphans_are_reaped(guest):
+    output(guest, "for i in 1 2 3 4 5; do (sh -c 'sleep 0.05' &) ; done; sleep 0.5")
+    assert output(guest, "cat /proc/[0-9]*/stat | awk '$3 == \"Z\"' | wc -l") == "0\n"
+
+
+def test_many_commands_at_once(guest):
+    streams = [guest.start("/bin/sh", "-c", f"echo {n}; exit {n}")[0] for n in range(40)]
+    for n, stream in enumerate(streams):
+        result = guest.finish(stream)
+        assert (bytes(result.stdout), result.value) == (f"{n}\n".encode(), n)
+
+
+def test_more_commands_than_the_agent_runs(guest):
+    streams = [guest.start("sleep", "1000")[0] for _ in range(257)]
+    assert guest.finish(streams[-1]).value == errno.EAGAIN
+    for stream in streams[:-1]:
+        guest.send(frames.frame(frames.KILL, stream))
+    for stream in streams[:-1]:
+        assert guest.finish(stream, 120).value == signal.SIGKILL
+
+
+def test_two_fat_outputs_share_the_port(guest):
+    one, two = (guest.start("head", "-c", "20000000", "/dev/zero")[0] for _ in range(2))
+    quick = guest.run("echo", "quick")
+    assert bytes(quick.stdout) == b"quick\n"
+    assert len(guest.finish(one).stdout) == len(guest.finish(two).stdout) == 20000000
+
+
+def test_a_large_command_line(guest):
+    words = ["x" * 12000] * 5
+    assert output(guest, 'printf "%s" "$@" | wc -c', environment=["X=" + "y" * 1000]) == "0\n"
+    assert bytes(guest.run("/bin/sh", "-c", 'printf %s "$@" | wc -c', "sh", *words).stdout) == b"60000\n"
+
+
+def test_frames_for_a_finished_command_mean_nothing(guest):
+    stream, _ = guest.start("/bin/true", stdin=True)
+    guest.finish(stream)
+    guest.send(frames.frame(frames.KILL, stream) + frames.credit(stream, frames.STDOUT, 10)
+               + frames.frame(frames.DATA, stream, frames.STDIN, b"late"))
+    assert guest.run("/bin/true").value == 0
+
+
+def test_file_systems(guest):
+    types = dict(line.split()[1:3] for line in output(guest, "cat /proc/mounts").splitlines())
+    assert {types[path] for path in ("/dev", "/proc", "/sys", "/dev/pts", "/dev/shm", "/run", "/sys/fs/cgroup", "/")} == {
+        "devtmpfs", "proc", "sysfs", "devpts", "tmpfs", "cgroup2", "ext4"}
+    assert int(output(guest, "df --output=size -k / | tail -1")) > 14 << 20
+    assert output(guest, "cat /sys/class/net/lo/flags") == "0x9\n"
+
+
+def test_garbage_ends_the_vm(guest):
+    guest.send(b"GET / HTTP/1.1\r\nHost: nobody\r\n\r\n")
+    with pytest.raises((EOFError, ConnectionResetError)):
+        guest.wait(lambda: False)
+    assert guest.qemu.wait(30) == 0
+    assert "pyro-agent: " in guest.console.read_text()
+
+
+def test_hosts_come_and_go(tmp_path):
+    guest = bare_guest.Guest(ENVIRONMENT, AGENT, tmp_path, path=tmp_path / "socket")
+    try:
+        guest.connect()
+        guest.vm_frame(frames.READY, bare_guest.BOOT_SECONDS)
+        assert guest.setup() == (0, "")
+        _, result = guest.start("sleep", "1000")
+        guest.wait(lambda: result.pid)
+        guest.socket.close()
+        time.sleep(1)
+        before = guest.cpu_seconds()
+        time.sleep(2)
+        assert guest.cpu_seconds() - before < 0.5, "an agent without a host must not spin"
+        guest.connect()
+        guest.vm_frame(frames.READY)
+        assert guest.run("/bin/true").value == errno.EPERM, "a new host sets the guest up anew"
+        assert guest.setup() == (0, "")
+        assert no_such_process(guest, "sleep")
+        guest.send(frames.frame(frames.POWEROFF))
+        with pytest.raises((EOFError, ConnectionResetError)):
+            guest.wait(lambda: False)
+        assert guest.qemu.wait(30) == 0
+    finally:
+        guest.close()
