@@ -303,3 +303,18 @@ int pyro_failure_unpack(const uint8_t *payload, size_t size, struct pyro_failure
     pyro_unpack_text(&in, ret_failure->hint, sizeof(ret_failure->hint));
     return finish(&in);
 }
+
+int pyro_stop_pack(struct pyro_buffer *out, enum pyro_stop_kind kind)
+{
+    uint8_t byte = (uint8_t)kind;
+    return pyro_frame_append(out, PYRO_FRAME_STOP, PYRO_CHANNEL_NONE, 0, &byte, 1);
+}
+
+int pyro_stop_unpack(const uint8_t *payload, size_t size, enum pyro_stop_kind *ret_kind)
+{
+    struct pyro_unpack in = pyro_unpack_init(payload, size);
+    *ret_kind = (enum pyro_stop_kind)pyro_unpack_u8(&in);
+    if (*ret_kind > PYRO_STOP_AT_ONCE)
+        in.failed = true;
+    return finish(&in);
+}

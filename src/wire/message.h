@@ -88,6 +88,12 @@ struct pyro_failure {
     char hint[512];
 };
 
+/* STOP: a client ends the VM; the connection's end tells that it is done. */
+enum pyro_stop_kind {
+    PYRO_STOP_POWER_OFF = 0, /* the guest may write back its disk */
+    PYRO_STOP_AT_ONCE = 1,   /* the disk is thrown away */
+};
+
 /* Each pack function appends a whole frame to `out`: 0 or a negative errno. Each unpack function
  * reads one payload: 0, or -EPROTO when it is malformed. */
 int pyro_ready_pack(struct pyro_buffer *out, const struct pyro_ready *ready);
@@ -111,6 +117,8 @@ int pyro_state_pack(struct pyro_buffer *out, const struct pyro_state *state);
 int pyro_state_unpack(const uint8_t *payload, size_t size, struct pyro_state *ret_state);
 int pyro_failure_pack(struct pyro_buffer *out, const struct pyro_failure *failure);
 int pyro_failure_unpack(const uint8_t *payload, size_t size, struct pyro_failure *ret_failure);
+int pyro_stop_pack(struct pyro_buffer *out, enum pyro_stop_kind kind);
+int pyro_stop_unpack(const uint8_t *payload, size_t size, enum pyro_stop_kind *ret_kind);
 
 /* The exit status a shell would show: the code, 128 + signal, 127 (not found) or 126. */
 int pyro_exited_status(const struct pyro_exited *exited);

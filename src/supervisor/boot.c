@@ -1,0 +1,169 @@
+/* Booting: QEMU is started, the guest must answer before its deadline, then it gets its identity. A
+ * try that fails is cleared away completely before the next one starts. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "supervisor/supervisor.h"
+
+static void qemu_ended(struct pyro_source *source, uint32_t events)
+{
+    (void)events;
+    struct supervisor *supervisor = source->userdata;
+    pyro_source_remove(source);
+    life_event(supervisor, EVENT_QEMU_ENDED,
+               supervisor->state < STATE_RUNNING ? "QEMU ended while the guest was booting"
+                                                 : "QEMU ended");
+}
+
+static void qmp_ready(void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+    supervisor->qemu_up_us = pyro_now_us();
+}
+
+static void network_ended(void *userdata, const char *reason)
+{
+    life_event(userdata, EVENT_NETWORK_ENDED, "the guest's network ended: %s", reason);
+}
+
+/* A guest that hangs burns CPU and says nothing; a host that is busy gives QEMU no CPU. The first is
+ * recognised by QEMU's CPU time long before the wall clock's limit. */
+static void check_deadline(struct pyro_timer *timer)
+{
+    struct supervisor *supervisor = timer->userdata;
+    uint64_t wall_ms = (pyro_now_us() - supervisor->try_us) / 1000;
+    uint64_t cpu_ms = pyro_machine_cpu_ms(&supervisor->machine);
+    uint64_t cpu_limit = BOOT_CPU_LIMIT_MS * (uint64_t)supervisor->config.machine.vcpu_count;
+    if (wall_ms < supervisor->config.boot_timeout_ms && cpu_ms < cpu_limit) {
+        uint64_t left_ms = supervisor->config.boot_timeout_ms - wall_ms;
+        pyro_timer_start(&supervisor->loop, timer, MIN(left_ms + 1, (uint64_t)BOOT_CHECK_MS),
+                         check_deadline, supervisor);
+        return;
+    }
+    life_event(supervisor, EVENT_BOOT_DEADLINE,
+               "the guest did not answer within %.1f s (QEMU used %.1f s of CPU)",
+               (double)wall_ms / 1000, (double)cpu_ms / 1000);
+}
+
+static int open_network(struct supervisor *supervisor, struct pyro_error *error)
+{
+    if (!supervisor->config.machine.network)
+        return 0;
+    return pyro_network_start(&supervisor->loop, supervisor->config.machine.passt_path,
+                              steal_fd(&supervisor->machine.network_fd), network_ended, supervisor,
+                              &supervisor->network, error);
+}
+
+static int open_channels(struct supervisor *supervisor, struct pyro_error *error)
+{
+    struct pyro_machine *machine = &supervisor->machine;
+    const struct pyro_qmp_events events = {.ready = qmp_ready, .userdata = supervisor};
+    int r = pyro_source_add(&supervisor->loop, &supervisor->qemu_end, machine->process_fd, EPOLLIN,
+                            qemu_ended, supervisor);
+    if (r == 0)
+        r = guest_open(supervisor, steal_fd(&machine->agent_fd));
+    if (r == 0)
+        r = ring_watch(supervisor, &supervisor->console, steal_fd(&machine->console_fd));
+    if (r == 0)
+        r = ring_watch(supervisor, &supervisor->qemu_log, steal_fd(&machine->log_fd));
+    if (r == 0)
+        r = pyro_qmp_create(&supervisor->loop, steal_fd(&machine->qmp_fd), &events,
+                            &supervisor->qmp);
+    if (r < 0)
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot watch QEMU");
+    return open_network(supervisor, error);
+}
+
+void boot_start(struct supervisor *supervisor)
+{
+    boot_finish(supervisor);
+    supervisor->tries++;
+    supervisor->try_us = pyro_now_us();
+    supervisor->qemu_up_us = 0;
+    if (supervisor->tries == 1)
+        supervisor->first_try_us = supervisor->try_us;
+    struct pyro_error error;
+    if (pyro_machine_start(&supervisor->config.machine, &supervisor->machine, &error) < 0 ||
+        open_channels(supervisor, &error) < 0) {
+        supervisor->tries = BOOT_TRIES; /* what failed here fails again */
+        life_event(supervisor, EVENT_QEMU_ENDED, "%s", error.message);
+        return;
+    }
+    pyro_timer_start(&supervisor->loop, &supervisor->boot_timer,
+                     MIN(supervisor->config.boot_timeout_ms, (unsigned)BOOT_CHECK_MS),
+                     check_deadline, supervisor);
+}
+
+void boot_finish(struct supervisor *supervisor)
+{
+    pyro_timer_stop(&supervisor->boot_timer);
+    pyro_source_remove(&supervisor->qemu_end);
+    guest_close(supervisor);
+    pyro_network_destroy(supervisor->network);
+    supervisor->network = NULL;
+    pyro_qmp_destroy(supervisor->qmp);
+    supervisor->qmp = NULL;
+    ring_close(&supervisor->console);
+    ring_close(&supervisor->qemu_log);
+    pyro_machine_finish(&supervisor->machine);
+}
+
+void boot_send_setup(struct supervisor *supervisor, const struct pyro_ready *ready)
+{
+    (void)ready;
+    const struct pyro_machine_config *machine = &supervisor->config.machine;
+    struct pyro_setup setup = {.realtime_ns = pyro_clock_ns(CLOCK_REALTIME),
+                               .has_network = machine->network,
+                               .address = PYRO_NETWORK_ADDRESS,
+                               .gateway = PYRO_NETWORK_GATEWAY,
+                               .dns = PYRO_NETWORK_DNS,
+                               .prefix_length = PYRO_NETWORK_PREFIX};
+    supervisor->ready_us = pyro_now_us();
+    memcpy(setup.mac, machine->mac, sizeof(setup.mac));
+    /* The id is 128 random bits of this VM alone: name and machine-id come from it. */
+    snprintf(setup.hostname, sizeof(setup.hostname), "%.15s", supervisor->config.vm_id);
+    snprintf(setup.machine_id, sizeof(setup.machine_id), "%s", supervisor->config.vm_id + 3);
+    if (getrandom(setup.entropy, sizeof(setup.entropy), 0) != (ssize_t)sizeof(setup.entropy)) {
+        life_event(supervisor, EVENT_SETUP_FAILED, "the host gave no random bytes");
+        return;
+    }
+    if (pyro_setup_pack(&supervisor->guest_out, &setup) == 0)
+        guest_flush(supervisor);
+    explicit_bzero(setup.entropy, sizeof(setup.entropy));
+}
+
+void boot_done(struct supervisor *supervisor)
+{
+    pyro_timer_stop(&supervisor->boot_timer);
+    uint64_t now = pyro_now_us();
+    uint64_t up = supervisor->qemu_up_us ? supervisor->qemu_up_us : supervisor->try_us;
+    const struct pyro_ready *ready = &supervisor->ready;
+    snprintf(supervisor->boot_json, sizeof(supervisor->boot_json),
+             "{\"boot_ms\":%.1f,\"boot_kind\":\"cold\",\"boot_attempts\":%u,\"boot_qemu_ms\":%.1f,"
+             "\"boot_kernel_ms\":%.1f,\"boot_agent_ms\":%.1f,\"boot_setup_ms\":%.1f}",
+             (double)(now - supervisor->first_try_us) / 1000, supervisor->tries,
+             (double)(up - supervisor->try_us) / 1000, (double)ready->init_us / 1000,
+             (double)(ready->ready_us - ready->init_us) / 1000,
+             (double)(now - supervisor->ready_us) / 1000);
+}
+
+void boot_save_logs(struct supervisor *supervisor)
+{
+    ring_save(supervisor, &supervisor->console, "console.log");
+    ring_save(supervisor, &supervisor->qemu_log, "qemu.log");
+}
+
+void boot_last_words(struct supervisor *supervisor, char *ret_text, size_t capacity)
+{
+    ring_close(&supervisor->console);
+    ring_close(&supervisor->qemu_log);
+    ring_tail(&supervisor->qemu_log, ret_text, capacity);
+    if (*ret_text == '\0')
+        ring_tail(&supervisor->console, ret_text, capacity);
+}

@@ -1,0 +1,191 @@
+#include "supervisor/bundle.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+
+enum { ID_DIGITS = 32 };
+
+int pyro_vm_id_make(char ret_vm_id[PYRO_VM_ID_SIZE])
+{
+    uint8_t random[ID_DIGITS / 2];
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return -errno;
+    char *at = stpcpy(ret_vm_id, "vm-");
+    for (size_t i = 0; i < sizeof(random); i++)
+        at += sprintf(at, "%02x", random[i]);
+    return 0;
+}
+
+bool pyro_vm_id_is_valid(const char *vm_id)
+{
+    return strncmp(vm_id, "vm-", 3) == 0 && strlen(vm_id) == 3 + ID_DIGITS &&
+           strspn(vm_id + 3, "0123456789abcdef") == ID_DIGITS;
+}
+
+/* The directory of all bundles. Makers hold it LOCK_SH between mkdir and flock, the sweeper holds it
+ * LOCK_EX, so that a bundle is never seen without its lock. */
+static int open_rooms(const struct pyro_home *home, int operation)
+{
+    cleanup_close int rooms =
+        openat(home->directory_fd, "vms", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (rooms < 0)
+        return -errno;
+    if (operation && flock(rooms, operation) < 0)
+        return -errno;
+    return steal_fd(&rooms);
+}
+
+int pyro_bundle_lock(int directory)
+{
+    cleanup_close int lock =
+        openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
+        return -errno;
+    return steal_fd(&lock);
+}
+
+static int make_locked(const struct pyro_home *home, const char *vm_id, int *ret_directory,
+                       int *ret_lock)
+{
+    cleanup_close int rooms = open_rooms(home, LOCK_SH);
+    if (rooms < 0)
+        return rooms;
+    if (mkdirat(rooms, vm_id, 0700) < 0)
+        return -errno;
+    cleanup_close int directory = openat(rooms, vm_id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_close int lock = directory < 0 ? -errno : pyro_bundle_lock(directory);
+    if (lock < 0) {
+        int r = lock;
+        pyro_tree_remove_at(rooms, vm_id);
+        return r;
+    }
+    *ret_directory = steal_fd(&directory);
+    *ret_lock = steal_fd(&lock);
+    return 0;
+}
+
+int pyro_bundle_create(const struct pyro_home *home, const char *vm_id, int *ret_directory,
+                       int *ret_lock, struct pyro_error *error)
+{
+    int r = make_locked(home, vm_id, ret_directory, ret_lock);
+    if (r < 0)
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
+                                    "cannot make the directory of a new VM in %s/vms", home->path);
+    return 0;
+}
+
+static int open_bundle(const struct pyro_home *home, const char *vm_id)
+{
+    if (!pyro_vm_id_is_valid(vm_id))
+        return -ENOENT;
+    cleanup_close int rooms = open_rooms(home, 0);
+    if (rooms < 0)
+        return rooms;
+    int directory = openat(rooms, vm_id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return directory < 0 ? -errno : directory;
+}
+
+int pyro_bundle_open(const struct pyro_home *home, const char *vm_id, int *ret_directory,
+                     struct pyro_error *error)
+{
+    int directory = open_bundle(home, vm_id);
+    if (directory < 0)
+        return pyro_error_set_errno(error, PYRO_ERROR_UNKNOWN_VM, directory,
+                                    "cannot open the directory of %s", vm_id);
+    *ret_directory = directory;
+    return 0;
+}
+
+bool pyro_bundle_is_live(const struct pyro_home *home, const char *vm_id)
+{
+    cleanup_close int directory = open_bundle(home, vm_id);
+    cleanup_close int lock = directory < 0 ? -ENOENT : pyro_bundle_lock(directory);
+    return lock == -EWOULDBLOCK;
+}
+
+int pyro_bundle_remove(const struct pyro_home *home, const char *vm_id)
+{
+    if (!pyro_vm_id_is_valid(vm_id))
+        return -EINVAL;
+    cleanup_close int rooms = open_rooms(home, 0);
+    return rooms < 0 ? rooms : pyro_tree_remove_at(rooms, vm_id);
+}
+
+int pyro_bundle_log_directory(const char *vm_id)
+{
+    const char *set = getenv("PYRO_LOG_DIR");
+    if (!set || !*set)
+        return -ENOENT;
+    cleanup_free char *path = pyro_text_format("%s/%s", set, vm_id);
+    int r = path ? pyro_directory_make(path) : -ENOMEM;
+    if (r < 0)
+        return r;
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return directory < 0 ? -errno : directory;
+}
+
+static int reconcile_row(const struct pyro_home *home, struct pyro_store *store,
+                         const struct pyro_vm_record *record, struct pyro_error *error)
+{
+    static const struct pyro_vm_change stopped = {.state = "stopped"};
+    bool is_started = strcmp(record->state, "started") == 0;
+    if (!record->one_shot && !is_started)
+        return 0;
+    if (pyro_bundle_is_live(home, record->vm_id))
+        return 0;
+    if (!record->one_shot)
+        return pyro_store_vm_update(store, record->vm_id, &stopped, error);
+    pyro_bundle_remove(home, record->vm_id);
+    return pyro_store_vm_delete(store, record->vm_id, NULL, error);
+}
+
+/* Directories that no row speaks of and nobody holds: left by a power cut before the row was made. */
+static void sweep_orphans(const struct pyro_home *home, struct pyro_store *store)
+{
+    int rooms = open_rooms(home, LOCK_EX | LOCK_NB);
+    DIR *stream = rooms < 0 ? NULL : fdopendir(rooms);
+    if (!stream) {
+        if (rooms >= 0)
+            close(rooms);
+        return;
+    }
+    struct dirent *entry;
+    while ((entry = readdir(stream))) {
+        struct pyro_vm_record record;
+        struct pyro_error error;
+        if (!pyro_vm_id_is_valid(entry->d_name) || pyro_bundle_is_live(home, entry->d_name))
+            continue;
+        if (pyro_store_vm_get(store, entry->d_name, &record, &error) == 0)
+            pyro_vm_record_finish(&record);
+        else if (error.code == PYRO_ERROR_UNKNOWN_VM)
+            pyro_tree_remove_at(dirfd(stream), entry->d_name);
+    }
+    closedir(stream);
+}
+
+int pyro_bundle_reconcile(const struct pyro_home *home, struct pyro_store *store,
+                          struct pyro_error *error)
+{
+    struct pyro_vm_record *records;
+    size_t count;
+    if (pyro_store_vm_list(store, &records, &count, error) < 0)
+        return -1;
+    int r = 0;
+    for (size_t i = 0; i < count && r == 0; i++)
+        r = reconcile_row(home, store, &records[i], error);
+    pyro_store_vms_free(records, count);
+    if (r == 0)
+        sweep_orphans(home, store);
+    return r;
+}

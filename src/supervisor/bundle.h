@@ -1,0 +1,68 @@
+/* A VM's bundle: the directory HOME/vms/VM_ID with everything one VM needs, and the lock that tells
+ * whether it lives. Shared by the supervisor and those who start and clean up after it.
+ *
+ *   lock            flock()ed by the supervisor for its whole life (handed over by who started it)
+ *   config.json     struct pyro_bundle_config
+ *   overlay.qcow2   the guest's disk, over the environment's rootfs
+ *   initrd          the agent and its modules
+ *   socket          where the supervisor serves clients
+ *   supervisor.log  what the supervisor says; console.log and qemu.log after a failure
+ */
+#ifndef PYRO_SUPERVISOR_BUNDLE_H
+#define PYRO_SUPERVISOR_BUNDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/home.h"
+#include "store/store.h"
+#include "vm/machine.h"
+
+struct pyro_bundle_config {
+    char vm_id[PYRO_VM_ID_SIZE];
+    bool one_shot;            /* ends with its first client and leaves nothing behind */
+    double expires_at;        /* epoch seconds */
+    unsigned boot_timeout_ms; /* wall time for one try */
+    struct pyro_machine_config machine;
+};
+
+void pyro_bundle_config_finish(struct pyro_bundle_config *config);
+
+/* A new id: "vm-" and 128 random bits in hex. 0 or a negative errno. */
+int pyro_vm_id_make(char ret_vm_id[PYRO_VM_ID_SIZE]);
+/* True for text of that form; anything else must never become a path. */
+bool pyro_vm_id_is_valid(const char *vm_id);
+
+/* Makes the directory and takes the lock, in one step as others see it. `ret_lock` is the locked
+ * descriptor: the VM counts as alive while anybody holds it. */
+int pyro_bundle_create(const struct pyro_home *home, const char *vm_id, int *ret_directory,
+                       int *ret_lock, struct pyro_error *error);
+/* Opens the directory. PYRO_ERROR_UNKNOWN_VM. */
+int pyro_bundle_open(const struct pyro_home *home, const char *vm_id, int *ret_directory,
+                     struct pyro_error *error);
+/* Takes the lock of a VM that does not live. Returns the descriptor, -EWOULDBLOCK when it lives, or
+ * another negative errno. */
+int pyro_bundle_lock(int directory);
+/* True when somebody holds the lock. */
+bool pyro_bundle_is_live(const struct pyro_home *home, const char *vm_id);
+/* Removes the directory; one that is gone is fine. 0 or a negative errno. */
+int pyro_bundle_remove(const struct pyro_home *home, const char *vm_id);
+
+/* Where a VM's logs go when $PYRO_LOG_DIR is set, for tests and for hunting a fault: a directory of its
+ * own in there, made here, that outlives the VM. Returns a descriptor, or a negative errno (-ENOENT
+ * when the variable is not set). */
+int pyro_bundle_log_directory(const char *vm_id);
+
+int pyro_bundle_config_write(int directory, const struct pyro_bundle_config *config,
+                             struct pyro_error *error);
+/* The file could have been edited: types and ranges are checked. */
+int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config,
+                            struct pyro_error *error);
+
+/* Brings store and bundles in line with what really lives: one-shot VMs whose supervisor is gone are
+ * removed, others become `stopped`, directories without a row go. Cheap when there is nothing to do. */
+int pyro_bundle_reconcile(const struct pyro_home *home, struct pyro_store *store,
+                          struct pyro_error *error);
+
+#endif

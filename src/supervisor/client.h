@@ -1,0 +1,49 @@
+/* The library's side of a supervisor: starting one, talking to it, waiting for its end. A client is used
+ * by one thread; every wait ends when the observer's cancel_fd says so. */
+#ifndef PYRO_SUPERVISOR_CLIENT_H
+#define PYRO_SUPERVISOR_CLIENT_H
+
+#include <pyro/pyro.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/home.h"
+#include "wire/message.h"
+
+struct pyro_client;
+
+/* Starts the supervisor of a bundle that is locked by the caller. The lock's descriptor and the
+ * environment's are shared with the new process, the caller closes its own.
+ * PYRO_ERROR_MISSING_PROGRAM, PYRO_ERROR_SYSTEM. */
+int pyro_client_spawn(const struct pyro_home *home, const char *vm_id, int lock, int environment_lock,
+                      struct pyro_client **ret_client, struct pyro_error *error);
+
+/* Connects to a running supervisor. PYRO_ERROR_WRONG_STATE when none runs. */
+int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
+                        struct pyro_client **ret_client, struct pyro_error *error);
+
+/* Waits until the guest runs. PYRO_ERROR_BOOT_FAILED and whatever else the supervisor reports,
+ * PYRO_ERROR_CANCELLED, PYRO_ERROR_SUPERVISOR_DIED. */
+int pyro_client_wait_running(struct pyro_client *client, const struct pyro_observer *observer,
+                             struct pyro_error *error);
+
+/* boot_ms and its parts as JSON text once the guest runs, "" before. Good as long as the client. */
+const char *pyro_client_boot_json(const struct pyro_client *client);
+
+/* Runs one command and waits for its end. Output goes to observer->output as it comes; stdin is read
+ * from observer->stdin_fd. `exec->flags` is set here. May be called before the guest runs.
+ * PYRO_ERROR_CANCELLED: the command and all it started were killed, or die with the VM. */
+int pyro_client_exec(struct pyro_client *client, struct pyro_exec *exec,
+                     const struct pyro_observer *observer, struct pyro_exited *ret_exited,
+                     struct pyro_error *error);
+
+/* Ends the VM and waits until nothing of it runs. For a one-shot VM nothing is left on disk either.
+ * False when the supervisor did not end in time (it is then killed) or had died before: the caller
+ * cleans up. */
+bool pyro_client_stop(struct pyro_client *client, enum pyro_stop_kind kind);
+
+/* Closes the connection. A one-shot VM ends then. NULL is fine. */
+void pyro_client_destroy(struct pyro_client *client);
+
+#endif

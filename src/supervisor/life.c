@@ -1,0 +1,154 @@
+/* A VM's life on one screen: for each state and each event, what is done and what comes next. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "supervisor/supervisor.h"
+
+enum action {
+    NOTHING, /* cannot matter any more */
+    NONSENSE, /* the guest speaks out of turn: it is lost */
+    SETUP,   /* send the identity */
+    RUN,     /* tell the clients, send what waits */
+    RETRY,   /* boot once more, or fail */
+    FAIL,    /* tell the clients why, end */
+    POWER_OFF,
+    END,
+};
+
+static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
+    /*                       BOOTING   SETTING_UP RUNNING    STOPPING  ENDED */
+    [EVENT_READY] =         {SETUP,    NONSENSE,  NONSENSE,  NOTHING,  NOTHING},
+    [EVENT_SETUP_DONE] =    {NONSENSE, RUN,       NONSENSE,  NOTHING,  NOTHING},
+    [EVENT_SETUP_FAILED] =  {NONSENSE, FAIL,      NONSENSE,  NOTHING,  NOTHING},
+    [EVENT_BOOT_DEADLINE] = {RETRY,    RETRY,     NOTHING,   NOTHING,  NOTHING},
+    [EVENT_QEMU_ENDED] =    {RETRY,    RETRY,     FAIL,      END,      NOTHING},
+    [EVENT_GUEST_LOST] =    {RETRY,    RETRY,     FAIL,      NOTHING,  NOTHING},
+    [EVENT_NETWORK_ENDED] = {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING},
+    [EVENT_OWNER_GONE] =    {END,      END,       END,       END,      NOTHING},
+    [EVENT_EXPIRED] =       {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING},
+    [EVENT_STOP] =          {END,      END,       POWER_OFF, NOTHING,  NOTHING},
+    [EVENT_STOP_AT_ONCE] =  {END,      END,       END,       END,      NOTHING},
+    [EVENT_STOP_DEADLINE] = {NOTHING,  NOTHING,   NOTHING,   END,      NOTHING},
+};
+
+static const enum pyro_error_code codes[EVENT_COUNT] = {
+    [EVENT_SETUP_FAILED] = PYRO_ERROR_BOOT_FAILED,
+    [EVENT_BOOT_DEADLINE] = PYRO_ERROR_BOOT_TIMEOUT,
+    [EVENT_QEMU_ENDED] = PYRO_ERROR_GUEST_FAILED,
+    [EVENT_GUEST_LOST] = PYRO_ERROR_GUEST_FAILED,
+    [EVENT_NETWORK_ENDED] = PYRO_ERROR_NETWORK_FAILED,
+    [EVENT_EXPIRED] = PYRO_ERROR_VM_EXPIRED,
+};
+
+static const char *hint_for(enum pyro_error_code code)
+{
+    switch (code) {
+    case PYRO_ERROR_BOOT_TIMEOUT:
+        return "the host may be overloaded: try again, or give it more time with "
+               "PYRO_BOOT_TIMEOUT_SECONDS";
+    case PYRO_ERROR_BOOT_FAILED:
+        return "run `pyro doctor`; if the environment may be damaged, `pyro env pull` repairs it";
+    case PYRO_ERROR_GUEST_FAILED:
+        return "the command may have used up the guest's memory (raise --mem-mib), or shut it down";
+    case PYRO_ERROR_NETWORK_FAILED:
+        return "run it again; `pyro doctor` tells whether passt works here";
+    case PYRO_ERROR_VM_EXPIRED:
+        return "give it more time with --ttl-seconds";
+    default:
+        return "";
+    }
+}
+
+static void end(struct supervisor *supervisor)
+{
+    supervisor->state = STATE_ENDED;
+    pyro_loop_stop(&supervisor->loop);
+}
+
+static void fail(struct supervisor *supervisor, enum event event, const char *why)
+{
+    bool booting = supervisor->state < STATE_RUNNING;
+    enum pyro_error_code code = codes[event];
+    if (booting && code == PYRO_ERROR_GUEST_FAILED)
+        code = PYRO_ERROR_BOOT_FAILED;
+    char tail[600] = "";
+    if (booting && event != EVENT_EXPIRED)
+        boot_last_words(supervisor, tail, sizeof(tail));
+    struct pyro_failure *failure = &supervisor->failure;
+    failure->code = code;
+    snprintf(failure->message, sizeof(failure->message), "%s%s%s%s", why,
+             supervisor->tries > 1 && booting ? " (tried twice)" : "", *tail ? "; it last said: " : "",
+             tail);
+    snprintf(failure->hint, sizeof(failure->hint), "%s", hint_for(code));
+    fprintf(stderr, "pyro-supervisor: %s: %s\n", pyro_error_name(code), failure->message);
+    boot_save_logs(supervisor);
+    end(supervisor);
+}
+
+static void stop_late(struct pyro_timer *timer)
+{
+    life_event(timer->userdata, EVENT_STOP_DEADLINE, "the guest did not power off");
+}
+
+static void power_off(struct supervisor *supervisor)
+{
+    supervisor->state = STATE_STOPPING;
+    pyro_frame_append(&supervisor->guest_out, PYRO_FRAME_POWEROFF, PYRO_CHANNEL_NONE, 0, NULL, 0);
+    guest_flush(supervisor);
+    pyro_timer_start(&supervisor->loop, &supervisor->stop_deadline, STOP_GRACE_MS, stop_late,
+                     supervisor);
+}
+
+static void run(struct supervisor *supervisor)
+{
+    supervisor->state = STATE_RUNNING;
+    boot_done(supervisor);
+    serve_state(supervisor);
+    command_send_waiting(supervisor);
+}
+
+void life_event(struct supervisor *supervisor, enum event event, const char *format, ...)
+{
+    char why[400];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof(why), format, arguments);
+    va_end(arguments);
+    switch ((enum action)actions[event][supervisor->state]) {
+    case NOTHING:
+        break;
+    case NONSENSE:
+        life_event(supervisor, EVENT_GUEST_LOST, "the guest agent spoke out of turn (%s)", why);
+        break;
+    case SETUP:
+        supervisor->state = STATE_SETTING_UP;
+        boot_send_setup(supervisor, &supervisor->ready);
+        break;
+    case RUN:
+        run(supervisor);
+        break;
+    case RETRY:
+        fprintf(stderr, "pyro-supervisor: try %u: %s\n", supervisor->tries, why);
+        boot_save_logs(supervisor);
+        if (supervisor->tries >= BOOT_TRIES) {
+            fail(supervisor, event, why);
+            break;
+        }
+        supervisor->state = STATE_BOOTING;
+        boot_start(supervisor);
+        break;
+    case FAIL:
+        fail(supervisor, event, why);
+        break;
+    case POWER_OFF:
+        power_off(supervisor);
+        break;
+    case END:
+        end(supervisor);
+        break;
+    }
+}

@@ -1,0 +1,159 @@
+/* pyro-supervisor: one process per VM. It owns QEMU and the guest's channel, serves local clients, keeps
+ * the time limits, and leaves nothing behind. Started by the library only. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "supervisor/supervisor.h"
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
+
+static void signalled(struct pyro_source *source, uint32_t events)
+{
+    (void)events;
+    struct signalfd_siginfo info;
+    if (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        life_event(source->userdata, EVENT_STOP_AT_ONCE, "signal %u", info.ssi_signo);
+}
+
+static void expired(struct pyro_timer *timer)
+{
+    struct supervisor *supervisor = timer->userdata;
+    life_event(supervisor, EVENT_EXPIRED, "the VM reached the end of its time (ttl_seconds)");
+}
+
+static int watch(struct supervisor *supervisor)
+{
+    int fd = pyro_signal_open(signals);
+    int r = fd < 0 ? fd
+                   : pyro_source_add(&supervisor->loop, &supervisor->signals, fd, EPOLLIN, signalled,
+                                     supervisor);
+    double left = supervisor->config.expires_at - pyro_wall_seconds();
+    uint64_t left_ms = left <= 0 ? 0 : left > 1e9 ? 1000000000000 : (uint64_t)(left * 1000);
+    pyro_timer_start(&supervisor->loop, &supervisor->expiry, left_ms, expired, supervisor);
+    return r;
+}
+
+/* The store is opened for the moment it is needed: it costs memory that a VM would hold for hours. */
+static void record_change(struct supervisor *supervisor)
+{
+    struct pyro_store *store;
+    struct pyro_error error;
+    const char *vm_id = supervisor->config.vm_id;
+    if (pyro_store_open(supervisor->home.path, &store, &error) < 0) {
+        fprintf(stderr, "pyro-supervisor: %s\n", error.message);
+        return;
+    }
+    const struct pyro_vm_change started = {.state = "started", .boot_json = supervisor->boot_json};
+    const struct pyro_vm_change stopped = {.state = "stopped"};
+    int r;
+    if (supervisor->state != STATE_ENDED)
+        r = pyro_store_vm_update(store, vm_id, &started, &error);
+    else if (supervisor->config.one_shot)
+        r = pyro_store_vm_delete(store, vm_id, NULL, &error);
+    else
+        r = pyro_store_vm_update(store, vm_id, &stopped, &error);
+    if (r < 0 && error.code != PYRO_ERROR_UNKNOWN_VM)
+        fprintf(stderr, "pyro-supervisor: %s\n", error.message);
+    pyro_store_close(store);
+}
+
+static void run(struct supervisor *supervisor)
+{
+    boot_start(supervisor);
+    bool recorded = supervisor->config.one_shot; /* nobody asks for the state of a one-shot VM */
+    while (supervisor->state != STATE_ENDED) {
+        if (pyro_loop_turn(&supervisor->loop, -1) < 0)
+            break;
+        if (!recorded && supervisor->state == STATE_RUNNING) {
+            record_change(supervisor);
+            recorded = true;
+        }
+    }
+    supervisor->state = STATE_ENDED;
+}
+
+/* QEMU first, then what it used, then the row, then the clients: whoever sees its connection end can
+ * rely on nothing being left. */
+static void finish(struct supervisor *supervisor, int lock)
+{
+    if (getenv("PYRO_LOG_DIR"))
+        boot_save_logs(supervisor);
+    boot_finish(supervisor);
+    command_finish_all(supervisor);
+    unlinkat(supervisor->directory, "socket", 0);
+    if (supervisor->config.one_shot)
+        pyro_bundle_remove(&supervisor->home, supervisor->config.vm_id);
+    record_change(supervisor);
+    serve_state(supervisor);
+    /* A VM that others will look at must be free to be started before they hear that it ended. */
+    close(lock);
+    serve_close(supervisor);
+}
+
+static int set_up(struct supervisor *supervisor, const char *vm_id, struct pyro_error *error)
+{
+    if (pyro_home_create(&supervisor->home, error) < 0 ||
+        pyro_bundle_open(&supervisor->home, vm_id, &supervisor->directory, error) < 0 ||
+        pyro_bundle_config_read(supervisor->directory, &supervisor->config, error) < 0)
+        return -1;
+    supervisor->log_directory = pyro_bundle_log_directory(vm_id);
+    if (supervisor->log_directory < 0)
+        supervisor->log_directory = supervisor->directory;
+    int r = pyro_loop_init(&supervisor->loop);
+    if (r == 0)
+        r = watch(supervisor);
+    if (r == 0)
+        r = serve_open(supervisor);
+    if (r < 0)
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot set up the supervisor");
+    return 0;
+}
+
+/* The caller waits for the first process only, so a supervisor is never anybody's zombie. */
+static void become_daemon(void)
+{
+    pid_t pid = fork();
+    if (pid > 0)
+        _exit(0);
+    setsid();
+    prctl(PR_SET_NAME, "pyro-supervisor");
+    if (chdir("/") < 0)
+        _exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 6) {
+        fprintf(stderr, "pyro-supervisor is started by pyro, not by hand.\n");
+        return 2;
+    }
+    const char *vm_id = argv[2];
+    int client = atoi(argv[3]), lock = atoi(argv[4]);
+    become_daemon();
+    signal(SIGPIPE, SIG_IGN);
+    fcntl(client, F_SETFD, FD_CLOEXEC);
+    fcntl(lock, F_SETFD, FD_CLOEXEC);
+    fcntl(atoi(argv[5]), F_SETFD, FD_CLOEXEC); /* the environment's lock: held until the end */
+    static struct supervisor supervisor = {.directory = -1, .machine = PYRO_MACHINE_INIT};
+    struct pyro_error error;
+    if (pyro_home_init(&supervisor.home, argv[1], NULL, &error) < 0 ||
+        set_up(&supervisor, vm_id, &error) < 0) {
+        fprintf(stderr, "pyro-supervisor: %s\n", error.message);
+        return 1;
+    }
+    serve_add(&supervisor, client, supervisor.config.one_shot);
+    run(&supervisor);
+    finish(&supervisor, lock);
+    return 0;
+}

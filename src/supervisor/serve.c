@@ -1,0 +1,197 @@
+/* The channels to clients: the one inherited at the start, and those who connect to the socket. They
+ * are of the same user (0700 directory, 0600 socket, peer credentials). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+#include "supervisor/supervisor.h"
+
+static void drop(struct client *client)
+{
+    struct supervisor *supervisor = client->supervisor;
+    for (struct client **at = &supervisor->clients; *at; at = &(*at)->next) {
+        if (*at == client) {
+            *at = client->next;
+            supervisor->client_count--;
+            break;
+        }
+    }
+    bool was_owner = client->is_owner;
+    command_client_gone(client);
+    pyro_source_remove(&client->source);
+    /* The owner's descriptor stays open to the very end: its end tells the client that nothing of
+     * the VM is left. */
+    if (!was_owner)
+        close(client->source.fd);
+    pyro_buffer_finish(&client->in);
+    pyro_buffer_finish(&client->out);
+    free(client);
+    if (was_owner)
+        life_event(supervisor, EVENT_OWNER_GONE, "the client went away");
+}
+
+void serve_flush(struct client *client)
+{
+    int r = pyro_buffer_write(&client->out, client->source.fd);
+    if (r == 0 || r == -EAGAIN)
+        pyro_source_set(&client->source, r == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+    /* A broken connection shows up as EPOLLHUP; the client is dropped there, never under a caller. */
+}
+
+static void send_state(struct client *client)
+{
+    struct supervisor *supervisor = client->supervisor;
+    struct pyro_state state = {.phase = supervisor->state >= STATE_STOPPING  ? PYRO_PHASE_STOPPED
+                                        : supervisor->state == STATE_RUNNING ? PYRO_PHASE_RUNNING
+                                                                             : PYRO_PHASE_BOOTING};
+    if (supervisor->failure.code) {
+        pyro_failure_pack(&client->out, &supervisor->failure);
+    } else {
+        memcpy(state.boot_json, supervisor->boot_json, sizeof(supervisor->boot_json));
+        pyro_state_pack(&client->out, &state);
+    }
+    serve_flush(client);
+}
+
+void serve_state(struct supervisor *supervisor)
+{
+    for (struct client *client = supervisor->clients; client; client = client->next)
+        send_state(client);
+}
+
+static int stop(struct client *client, const struct pyro_frame *frame)
+{
+    enum pyro_stop_kind kind;
+    if (pyro_stop_unpack(frame->payload, frame->length, &kind) < 0)
+        return -EPROTO;
+    life_event(client->supervisor, kind == PYRO_STOP_AT_ONCE ? EVENT_STOP_AT_ONCE : EVENT_STOP,
+               "a client stopped the VM");
+    return 0;
+}
+
+/* 0, or a negative errno when the client must go. */
+static int take_frames(struct client *client)
+{
+    struct pyro_frame frame;
+    int r;
+    while ((r = pyro_frame_decode(pyro_buffer_data(&client->in), client->in.size, PYRO_FROM_CLIENT,
+                                  &frame)) > 0) {
+        if (frame.type == PYRO_FRAME_STOP) {
+            if (stop(client, &frame) < 0)
+                return -EPROTO;
+        } else if (frame.type == PYRO_FRAME_EXEC) {
+            command_exec(client, &frame);
+        } else {
+            command_from_client(client, &frame);
+        }
+        pyro_buffer_consume(&client->in, pyro_frame_size(&frame));
+    }
+    return r;
+}
+
+static void ready_io(struct pyro_source *source, uint32_t events)
+{
+    struct client *client = source->userdata;
+    if (events & EPOLLOUT)
+        serve_flush(client);
+    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+        return;
+    long got = pyro_buffer_read(&client->in, source->fd, PYRO_FRAME_SIZE_MAX);
+    if (got == -EAGAIN)
+        return;
+    if (got <= 0 || take_frames(client) < 0)
+        drop(client);
+}
+
+int serve_add(struct supervisor *supervisor, int fd, bool is_owner)
+{
+    struct client *client = supervisor->client_count < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+    int r = client ? pyro_fd_set_nonblocking(fd) : -EMFILE;
+    if (r == 0)
+        r = pyro_source_add(&supervisor->loop, &client->source, fd, EPOLLIN, ready_io, client);
+    if (r < 0) {
+        free(client);
+        close(fd);
+        return r;
+    }
+    client->supervisor = supervisor;
+    client->is_owner = is_owner;
+    pyro_buffer_init(&client->in, 2 * PYRO_FRAME_SIZE_MAX);
+    pyro_buffer_init(&client->out, OUTGOING_MAX);
+    client->next = supervisor->clients;
+    supervisor->clients = client;
+    supervisor->client_count++;
+    send_state(client);
+    return 0;
+}
+
+static bool is_same_user(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
+}
+
+static void incoming(struct pyro_source *source, uint32_t events)
+{
+    (void)events;
+    int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    if (is_same_user(fd))
+        serve_add(source->userdata, fd, false);
+    else
+        close(fd);
+}
+
+int serve_open(struct supervisor *supervisor)
+{
+    cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    /* A bundle's path can be longer than a socket's may be: go through the directory's descriptor. */
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/socket",
+             supervisor->directory);
+    unlinkat(supervisor->directory, "socket", 0);
+    mode_t mask = umask(0177);
+    int r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+    umask(mask);
+    if (r == 0 && listen(fd, CLIENTS_MAX) < 0)
+        r = -errno;
+    if (r == 0)
+        r = pyro_source_add(&supervisor->loop, &supervisor->listener, fd, EPOLLIN, incoming,
+                            supervisor);
+    if (r == 0)
+        steal_fd(&fd);
+    return r;
+}
+
+/* Gives a client that reads a moment to take what is queued for it. */
+static void flush_patiently(struct client *client)
+{
+    struct pollfd wait = {.fd = client->source.fd, .events = POLLOUT};
+    while (pyro_buffer_write(&client->out, client->source.fd) == -EAGAIN && poll(&wait, 1, 1000) > 0)
+        ;
+}
+
+void serve_close(struct supervisor *supervisor)
+{
+    if (supervisor->listener.loop) {
+        pyro_source_remove(&supervisor->listener);
+        close(supervisor->listener.fd);
+    }
+    while (supervisor->clients) {
+        flush_patiently(supervisor->clients);
+        drop(supervisor->clients);
+    }
+}

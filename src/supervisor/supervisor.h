@@ -1,0 +1,168 @@
+/* The supervisor's parts and what they share: one context, handed down. Private to pyro-supervisor.
+ *
+ *   main.c      arguments, daemon, set-up, the end
+ *   life.c      the table of states × events: what happens when
+ *   boot.c      starting QEMU, the deadline, the second try, the guest's identity
+ *   guest.c     the channel to the guest agent
+ *   serve.c     the channels to clients
+ *   command.c   commands: whose they are, credit, time limits
+ *   ring.c      the last words of console and QEMU
+ */
+#ifndef PYRO_SUPERVISOR_SUPERVISOR_H
+#define PYRO_SUPERVISOR_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/home.h"
+#include "base/loop.h"
+#include "supervisor/bundle.h"
+#include "vm/network.h"
+#include "vm/qmp.h"
+#include "wire/frame.h"
+#include "wire/message.h"
+
+enum {
+    BOOT_TRIES = 2,
+    BOOT_CPU_LIMIT_MS = 30 * 1000, /* a cold boot under emulation takes 2,500 */
+    BOOT_CHECK_MS = 500,
+    STOP_GRACE_MS = 10 * 1000, /* for the guest to write back its disk */
+    KILL_GRACE_MS = 5 * 1000,  /* for the agent to report a killed command's end */
+    CLIENTS_MAX = 64,
+    COMMANDS_MAX = 1024,
+    OUTGOING_MAX = 64 * 1024 * 1024,
+    RING_SIZE = 32 * 1024,
+};
+
+/* The VM's life, and what can happen in it. life.c decides each combination. */
+enum state { STATE_BOOTING, STATE_SETTING_UP, STATE_RUNNING, STATE_STOPPING, STATE_ENDED, STATE_COUNT };
+
+enum event {
+    EVENT_READY,         /* the agent says hello */
+    EVENT_SETUP_DONE,    /* the guest has its identity */
+    EVENT_SETUP_FAILED,  /* the guest could not take its identity */
+    EVENT_BOOT_DEADLINE, /* no answer in time */
+    EVENT_QEMU_ENDED,
+    EVENT_GUEST_LOST,    /* its channel ended, or it spoke nonsense */
+    EVENT_NETWORK_ENDED, /* passt is gone */
+    EVENT_OWNER_GONE,    /* one-shot: the client went away */
+    EVENT_EXPIRED,       /* ttl_seconds are over */
+    EVENT_STOP,          /* a client wants a clean power-off */
+    EVENT_STOP_AT_ONCE,  /* a client throws the VM away, or somebody sent SIGTERM */
+    EVENT_STOP_DEADLINE, /* the guest did not power off in time */
+    EVENT_COUNT
+};
+
+/* The last RING_SIZE bytes of an endless stream. */
+struct ring {
+    struct pyro_source source;
+    size_t end; /* bytes ever added, modulo nothing: the write position is end % RING_SIZE */
+    char bytes[RING_SIZE];
+};
+
+struct client {
+    struct pyro_source source;
+    struct supervisor *supervisor;
+    struct pyro_buffer in, out;
+    bool is_owner; /* one-shot: the VM ends with this client */
+    struct client *next;
+};
+
+struct command {
+    struct supervisor *supervisor;
+    struct client *client;  /* NULL: it went away; output is dropped until the command ends */
+    uint32_t client_stream; /* its name at the client */
+    uint32_t guest_stream;  /* its name at the guest, never used twice */
+    uint32_t timeout_ms;
+    bool sent, timed_out;
+    uint64_t sent_us;
+    uint32_t window[4];         /* by channel: what the sender may still send */
+    struct pyro_buffer waiting; /* the EXEC frame until the guest is up */
+    struct pyro_timer timer;    /* the time limit, then the grace after KILL */
+    struct command *next;
+};
+
+struct supervisor {
+    struct pyro_loop loop;
+    struct pyro_home home;
+    int directory;     /* the bundle */
+    int log_directory; /* where console.log and qemu.log go */
+    struct pyro_bundle_config config;
+
+    enum state state;
+    struct pyro_timer expiry, stop_deadline;
+    struct pyro_source signals;
+    struct pyro_failure failure; /* code 0: none */
+
+    /* boot.c */
+    struct pyro_machine machine;
+    struct pyro_source qemu_end;
+    struct pyro_qmp *qmp;
+    struct pyro_network *network;
+    struct ring console, qemu_log;
+    struct pyro_timer boot_timer;
+    unsigned tries;
+    uint64_t first_try_us, try_us, qemu_up_us, ready_us;
+    struct pyro_ready ready;
+    char boot_json[512];
+
+    /* guest.c */
+    struct pyro_source guest;
+    struct pyro_buffer guest_in, guest_out;
+
+    /* serve.c */
+    struct pyro_source listener;
+    struct client *clients;
+    unsigned client_count;
+
+    /* command.c */
+    struct command *commands;
+    unsigned command_count;
+    uint32_t last_stream;
+};
+
+/* life.c */
+void life_event(struct supervisor *supervisor, enum event event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* boot.c: each returns nothing and reports through life_event(). */
+void boot_start(struct supervisor *supervisor);
+void boot_finish(struct supervisor *supervisor); /* ends QEMU and all around it; idempotent */
+void boot_send_setup(struct supervisor *supervisor, const struct pyro_ready *ready);
+void boot_done(struct supervisor *supervisor); /* stops the deadline, writes boot_json */
+void boot_save_logs(struct supervisor *supervisor);
+/* What QEMU said last, or else the guest's console; "" when both are silent. */
+void boot_last_words(struct supervisor *supervisor, char *ret_text, size_t capacity);
+
+/* guest.c */
+int guest_open(struct supervisor *supervisor, int fd);
+void guest_close(struct supervisor *supervisor);
+/* Writes what is queued in guest_out. */
+void guest_flush(struct supervisor *supervisor);
+
+/* serve.c */
+int serve_open(struct supervisor *supervisor);
+int serve_add(struct supervisor *supervisor, int fd, bool is_owner);
+void serve_close(struct supervisor *supervisor); /* flushes, then closes all */
+void serve_state(struct supervisor *supervisor); /* tells all clients the state, or the failure */
+void serve_flush(struct client *client);
+
+/* command.c */
+void command_exec(struct client *client, const struct pyro_frame *frame);
+void command_from_client(struct client *client, const struct pyro_frame *frame);
+/* 0, or -EPROTO when the guest may not say this. */
+int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *frame);
+void command_send_waiting(struct supervisor *supervisor);
+void command_client_gone(struct client *client);
+void command_finish_all(struct supervisor *supervisor);
+
+/* ring.c */
+int ring_watch(struct supervisor *supervisor, struct ring *ring, int fd);
+void ring_close(struct ring *ring);
+/* Writes it to a file of the bundle. */
+void ring_save(struct supervisor *supervisor, const struct ring *ring, const char *name);
+/* The last lines as printable text, "" when there is nothing. */
+void ring_tail(const struct ring *ring, char *ret_text, size_t capacity);
+
+#endif
