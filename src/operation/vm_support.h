@@ -1,0 +1,48 @@
+/* What the vm_* handlers share: making a VM ready, finding one, its record as JSON. */
+#ifndef PYRO_OPERATION_VM_SUPPORT_H
+#define PYRO_OPERATION_VM_SUPPORT_H
+
+#include "operation/operation.h"
+#include "supervisor/client.h"
+#include "wire/message.h"
+
+/* A VM that was just made: row written, bundle filled, lock held. Its supervisor does not run yet.
+ */
+struct pyro_new_vm {
+    struct pyro_vm_record record;
+    int lock;             /* of the bundle */
+    int environment_lock; /* keeps prune away from the environment */
+};
+
+struct pyro_new_vm_kind {
+    bool one_shot;    /* goes with its client */
+    bool host_compat; /* do not even try a guest: one was tried before */
+    int64_t ttl_seconds;
+};
+
+/* Checks host and memory, pulls the environment when it is not installed, makes bundle and row.
+ * `parameters` are those of vm_create or vm_run. Falls back to host_compat when no guest is to be
+ * had and the parameters allow it. On failure nothing is left. */
+int pyro_new_vm_make(struct pyro_context *context, const json_t *parameters,
+                     const struct pyro_new_vm_kind *kind, const struct pyro_observer *observer,
+                     struct pyro_new_vm *ret_vm, struct pyro_error *error);
+
+/* True for errors after which host compat is the way out that allow_host_compat speaks of. */
+bool pyro_error_means_no_guest(const struct pyro_error *error);
+
+/* Closes the locks and frees the record; the VM itself stays. */
+void pyro_new_vm_finish(struct pyro_new_vm *vm);
+
+/* The row of `vm_id` after bringing the store in line with what lives. PYRO_ERROR_UNKNOWN_VM. */
+int pyro_vm_find(struct pyro_context *context, const json_t *parameters,
+                 struct pyro_vm_record *ret_record, struct pyro_error *error);
+
+/* Takes away all of a VM: ends it if it runs, then directory and row. */
+int pyro_vm_remove(struct pyro_context *context, const char *vm_id, struct pyro_error *error);
+
+/* The record of the contract. A new reference, NULL when out of memory. */
+json_t *pyro_vm_record_to_json(const struct pyro_vm_record *record);
+
+bool pyro_vm_is_host_compat(const struct pyro_vm_record *record);
+
+#endif

@@ -1,0 +1,232 @@
+/* The life of a VM as its callers see it: create, start, look, stop, delete, reap. */
+#include "operation/vms.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "environment/environment.h"
+#include "operation/vm_support.h"
+#include "supervisor/bundle.h"
+#include "vm/network.h"
+
+int pyro_vm_create_handler(struct pyro_context *context, const json_t *parameters,
+                           const struct pyro_observer *observer, json_t **ret_result,
+                           struct pyro_error *error)
+{
+    const struct pyro_new_vm_kind kind = {
+        .ttl_seconds = pyro_json_integer(parameters, "ttl_seconds", 600)};
+    struct pyro_new_vm vm;
+    if (pyro_new_vm_make(context, parameters, &kind, observer, &vm, error) < 0)
+        return -1;
+    *ret_result = pyro_vm_record_to_json(&vm.record);
+    pyro_new_vm_finish(&vm);
+    return *ret_result ? 0 : pyro_error_no_memory(error);
+}
+
+static int wrong_state(const struct pyro_vm_record *record, const char *wish, const char *hint,
+                       struct pyro_error *error)
+{
+    pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "cannot %s %s: it is %s", wish, record->vm_id,
+                   record->state);
+    pyro_error_hint(error, "%s", hint);
+    return pyro_error_field(error, "vm_id");
+}
+
+/* The lock of a VM that nobody runs. Somebody who only looks holds it for a moment: be patient. */
+static int take_lock(struct pyro_context *context, const char *vm_id)
+{
+    cleanup_close int directory = -1;
+    if (pyro_bundle_open(&context->home, vm_id, &directory, NULL) < 0)
+        return -ENOENT;
+    int lock;
+    for (int tries = 0; (lock = pyro_bundle_lock(directory)) == -EWOULDBLOCK && tries < 40; tries++)
+        usleep(5000);
+    return lock;
+}
+
+static int start_guest(struct pyro_context *context, const struct pyro_vm_record *record,
+                       const struct pyro_observer *observer, struct pyro_error *error)
+{
+    const struct pyro_environment *environment = pyro_environment_find(record->environment, error);
+    if (!environment)
+        return -1;
+    cleanup_close int in_use = pyro_installation_lock(&context->home, environment, error);
+    if (in_use < 0)
+        return -1;
+    cleanup_close int lock = take_lock(context, record->vm_id);
+    if (lock < 0)
+        return wrong_state(record, "start", "somebody else is starting or ending it: look again",
+                           error);
+    struct pyro_client *client;
+    if (pyro_client_spawn(&context->home, record->vm_id, lock, in_use, &client, error) < 0)
+        return -1;
+    int r = pyro_client_wait_running(client, observer, error);
+    if (r < 0) /* cancelled or failed: nothing may run on behind the caller's back */
+        pyro_client_stop(client, PYRO_STOP_AT_ONCE);
+    const struct pyro_vm_change started = {.state = "started",
+                                           .execution_mode = "guest",
+                                           .boot_json = pyro_client_boot_json(client)};
+    if (r == 0)
+        r = pyro_store_vm_update(context->store, record->vm_id, &started, error);
+    pyro_client_destroy(client);
+    return r;
+}
+
+/* Answers with the record as it is now. */
+static int answer(struct pyro_context *context, const char *vm_id, json_t **ret_result,
+                  struct pyro_error *error)
+{
+    struct pyro_vm_record record;
+    if (pyro_store_vm_get(context->store, vm_id, &record, error) < 0)
+        return -1;
+    *ret_result = pyro_vm_record_to_json(&record);
+    pyro_vm_record_finish(&record);
+    return *ret_result ? 0 : pyro_error_no_memory(error);
+}
+
+int pyro_vm_start_handler(struct pyro_context *context, const json_t *parameters,
+                          const struct pyro_observer *observer, json_t **ret_result,
+                          struct pyro_error *error)
+{
+    static const struct pyro_vm_change started = {.state = "started"};
+    struct pyro_vm_record record;
+    if (pyro_vm_find(context, parameters, &record, error) < 0)
+        return -1;
+    int r;
+    if (strcmp(record.state, "started") == 0)
+        r = wrong_state(&record, "start", "it runs already: use vm_exec", error);
+    else if (record.expires_at <= pyro_wall_seconds())
+        r = pyro_error_set(error, PYRO_ERROR_VM_EXPIRED, "cannot start %s: its time (%lld s) is over",
+                           record.vm_id, (long long)record.ttl_seconds);
+    else if (pyro_vm_is_host_compat(&record))
+        r = pyro_store_vm_update(context->store, record.vm_id, &started, error);
+    else
+        r = start_guest(context, &record, observer, error);
+    if (r == 0)
+        r = answer(context, record.vm_id, ret_result, error);
+    pyro_vm_record_finish(&record);
+    return r;
+}
+
+static int stop_guest(struct pyro_context *context, const struct pyro_vm_record *record,
+                      struct pyro_error *error)
+{
+    struct pyro_client *client;
+    if (pyro_client_connect(&context->home, record->vm_id, &client, error) < 0)
+        return -1;
+    pyro_client_stop(client, PYRO_STOP_POWER_OFF);
+    pyro_client_destroy(client);
+    return pyro_bundle_reconcile(&context->home, context->store, error);
+}
+
+int pyro_vm_stop_handler(struct pyro_context *context, const json_t *parameters,
+                         const struct pyro_observer *observer, json_t **ret_result,
+                         struct pyro_error *error)
+{
+    static const struct pyro_vm_change stopped = {.state = "stopped"};
+    (void)observer;
+    struct pyro_vm_record record;
+    if (pyro_vm_find(context, parameters, &record, error) < 0)
+        return -1;
+    int r;
+    if (strcmp(record.state, "started") != 0)
+        r = wrong_state(&record, "stop", "only a started VM can be stopped", error);
+    else if (pyro_vm_is_host_compat(&record))
+        r = pyro_store_vm_update(context->store, record.vm_id, &stopped, error);
+    else
+        r = stop_guest(context, &record, error);
+    if (r == 0)
+        r = answer(context, record.vm_id, ret_result, error);
+    pyro_vm_record_finish(&record);
+    return r;
+}
+
+int pyro_vm_status_handler(struct pyro_context *context, const json_t *parameters,
+                           const struct pyro_observer *observer, json_t **ret_result,
+                           struct pyro_error *error)
+{
+    (void)observer;
+    struct pyro_vm_record record;
+    if (pyro_vm_find(context, parameters, &record, error) < 0)
+        return -1;
+    *ret_result = pyro_vm_record_to_json(&record);
+    pyro_vm_record_finish(&record);
+    return *ret_result ? 0 : pyro_error_no_memory(error);
+}
+
+int pyro_vm_delete_handler(struct pyro_context *context, const json_t *parameters,
+                           const struct pyro_observer *observer, json_t **ret_result,
+                           struct pyro_error *error)
+{
+    (void)observer;
+    struct pyro_vm_record record;
+    if (pyro_vm_find(context, parameters, &record, error) < 0)
+        return -1;
+    int r = pyro_vm_remove(context, record.vm_id, error);
+    if (r == 0)
+        *ret_result = json_pack("{s:s, s:b}", "vm_id", record.vm_id, "deleted", 1);
+    pyro_vm_record_finish(&record);
+    return r == 0 && !*ret_result ? pyro_error_no_memory(error) : r;
+}
+
+static json_t *ipv4_to_json(uint32_t address)
+{
+    return json_sprintf("%u.%u.%u.%u", address >> 24, address >> 16 & 255, address >> 8 & 255,
+                        address & 255);
+}
+
+int pyro_vm_network_info_handler(struct pyro_context *context, const json_t *parameters,
+                                 const struct pyro_observer *observer, json_t **ret_result,
+                                 struct pyro_error *error)
+{
+    (void)observer;
+    struct pyro_vm_record record;
+    if (pyro_vm_find(context, parameters, &record, error) < 0)
+        return -1;
+    bool guest = record.network_enabled && !pyro_vm_is_host_compat(&record);
+    *ret_result = json_pack(
+        "{s:s, s:b, s:o?, s:o?, s:o, s:s?, s:s}", "vm_id", record.vm_id, "network_enabled",
+        record.network_enabled, "guest_ip", guest ? ipv4_to_json(PYRO_NETWORK_ADDRESS) : json_null(),
+        "gateway", guest ? ipv4_to_json(PYRO_NETWORK_GATEWAY) : json_null(), "dns",
+        guest ? json_pack("[o]", ipv4_to_json(PYRO_NETWORK_DNS)) : json_array(), "mac",
+        guest ? record.mac : NULL, "backend",
+        guest                    ? "passt"
+        : record.network_enabled ? "host"
+                                 : "none");
+    pyro_vm_record_finish(&record);
+    return *ret_result ? 0 : pyro_error_no_memory(error);
+}
+
+int pyro_vm_reap_expired_handler(struct pyro_context *context, const json_t *parameters,
+                                 const struct pyro_observer *observer, json_t **ret_result,
+                                 struct pyro_error *error)
+{
+    (void)parameters;
+    (void)observer;
+    struct pyro_store *store;
+    struct pyro_vm_record *records;
+    size_t count;
+    if (pyro_context_store(context, &store, error) < 0 ||
+        pyro_bundle_reconcile(&context->home, store, error) < 0 ||
+        pyro_store_vm_list(store, &records, &count, error) < 0)
+        return -1;
+    cleanup_json json_t *ids = json_array();
+    int r = ids ? 0 : pyro_error_no_memory(error);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        if (records[i].expires_at > pyro_wall_seconds() || records[i].one_shot)
+            continue; /* a one-shot VM's supervisor ends it and leaves nothing */
+        r = pyro_vm_remove(context, records[i].vm_id, error);
+        if (r == 0)
+            json_array_append_new(ids, json_string(records[i].vm_id));
+    }
+    pyro_store_vms_free(records, count);
+    if (r == 0)
+        *ret_result = json_pack("{s:O, s:i}", "reaped_vm_ids", ids, "count",
+                                (int)json_array_size(ids));
+    return r;
+}

@@ -1,0 +1,349 @@
+/* The descriptions of the vm_* operations. What they do is in vms.c. */
+#include "operation/table.h"
+#include "operation/vms.h"
+
+#define COMMAND_HELP                                                                               \
+    "Command to run: a list is one argument vector, never split again; a string runs under "       \
+    "/bin/sh -lc"
+
+/* Rows that several operations share, so that they cannot drift apart. */
+#define VM_ID_PARAMETER                                                                            \
+    {                                                                                              \
+        .name = "vm_id", .type = PYRO_TYPE_STRING, .required = true, .positional = true,           \
+        .help = "Id of the VM, as vm_create returned it"                                           \
+    }
+
+#define SHAPE_PARAMETERS                                                                           \
+    {.name = "environment",                                                                        \
+     .type = PYRO_TYPE_STRING,                                                                     \
+     .required = true,                                                                             \
+     .positional = true,                                                                           \
+     .help = "Environment of the guest, for example debian:12; pulled first if it is not "         \
+             "installed"},                                                                         \
+        {.name = "vcpu_count",                                                                     \
+         .type = PYRO_TYPE_INTEGER,                                                                \
+         .fallback = "1",                                                                          \
+         .minimum = 1,                                                                             \
+         .maximum = 64,                                                                            \
+         .help = "Virtual CPUs of the guest"},                                                     \
+    {                                                                                              \
+        .name = "mem_mib", .type = PYRO_TYPE_INTEGER, .fallback = "1024", .minimum = 128,          \
+        .maximum = INT64_C(16777216), .help = "Memory of the guest in MiB"                         \
+    }
+
+#define PERMISSION_PARAMETERS                                                                      \
+    {.name = "network",                                                                            \
+     .type = PYRO_TYPE_BOOLEAN,                                                                    \
+     .fallback = "false",                                                                          \
+     .help = "Give the guest a way out to the network (never to this host); without it there is "  \
+             "no NIC"},                                                                            \
+    {                                                                                              \
+        .name = "allow_host_compat", .type = PYRO_TYPE_BOOLEAN, .fallback = "false",               \
+        .help = "If no VM can run here, use a sandbox on the host's own kernel instead of failing" \
+    }
+
+#define ISOLATION_FIELDS                                                                           \
+    {.name = "execution_mode",                                                                     \
+     .type = PYRO_TYPE_STRING,                                                                     \
+     .help = "pending before the start, guest in a VM, host_compat in a sandbox on the host"},     \
+        {.name = "accelerator",                                                                    \
+         .type = PYRO_TYPE_STRING,                                                                 \
+         .nullable = true,                                                                         \
+         .help = "kvm, tcg (software emulation) or none; null before the start"},                  \
+    {                                                                                              \
+        .name = "isolation", .type = PYRO_TYPE_STRING, .nullable = true,                           \
+        .help = "What really stands between guest and host, for example kvm+jail"                  \
+    }
+
+#define BOOT_NUMBER(field, text)                                                                   \
+    {                                                                                              \
+        .name = field, .type = PYRO_TYPE_NUMBER, .nullable = true, .help = text                    \
+    }
+
+#define BOOT_FIELDS                                                                                \
+    BOOT_NUMBER("boot_ms", "From the start to the agent's answer, in milliseconds"),               \
+        {.name = "boot_kind",                                                                      \
+         .type = PYRO_TYPE_STRING,                                                                 \
+         .nullable = true,                                                                         \
+         .help = "cold, or restored from a template"},                                             \
+        {.name = "boot_attempts",                                                                  \
+         .type = PYRO_TYPE_INTEGER,                                                                \
+         .nullable = true,                                                                         \
+         .help = "2 when the first boot missed its deadline"},                                     \
+        BOOT_NUMBER("boot_qemu_ms", "Until QEMU was up"),                                          \
+        BOOT_NUMBER("boot_kernel_ms", "From there to the guest's first process"),                  \
+        BOOT_NUMBER("boot_agent_ms", "From there to the agent's answer")
+
+#define STREAM_FIELDS(stream)                                                                      \
+    {.name = stream,                                                                               \
+     .type = PYRO_TYPE_STRING,                                                                     \
+     .help = "What the command wrote, as UTF-8; head and tail when it was longer than the cap"},   \
+        {.name = stream "_bytes",                                                                  \
+         .type = PYRO_TYPE_INTEGER,                                                                \
+         .help = "How many bytes the command wrote"},                                              \
+        {.name = stream "_truncated",                                                              \
+         .type = PYRO_TYPE_BOOLEAN,                                                                \
+         .help = "Whether some of them were left out"},                                            \
+    {                                                                                              \
+        .name = stream "_path", .type = PYRO_TYPE_STRING, .nullable = true,                        \
+        .help = "File with the whole stream, while there is one"                                   \
+    }
+
+static const struct pyro_field record_fields[] = {
+    {.name = "vm_id", .type = PYRO_TYPE_STRING, .help = "Id of the VM"},
+    {.name = "environment", .type = PYRO_TYPE_STRING, .help = "Environment of the guest"},
+    {.name = "state", .type = PYRO_TYPE_STRING, .help = "created, started or stopped"},
+    {.name = "vcpu_count", .type = PYRO_TYPE_INTEGER, .help = "Virtual CPUs"},
+    {.name = "mem_mib", .type = PYRO_TYPE_INTEGER, .help = "Memory in MiB"},
+    {.name = "ttl_seconds", .type = PYRO_TYPE_INTEGER, .help = "How long the VM may live"},
+    {.name = "created_at", .type = PYRO_TYPE_NUMBER, .help = "Epoch seconds"},
+    {.name = "expires_at", .type = PYRO_TYPE_NUMBER, .help = "Epoch seconds; then the VM goes"},
+    {.name = "network_enabled", .type = PYRO_TYPE_BOOLEAN, .help = "Whether there is a NIC"},
+    {.name = "allow_host_compat",
+     .type = PYRO_TYPE_BOOLEAN,
+     .help = "Whether a sandbox on the host's kernel would do"},
+    ISOLATION_FIELDS,
+    BOOT_FIELDS,
+    {0},
+};
+
+static const struct pyro_field cleanup_fields[] = {
+    {.name = "deleted", .type = PYRO_TYPE_BOOLEAN, .help = "Nothing of the VM is left"},
+    {0},
+};
+
+static const struct pyro_field exec_fields[] = {
+    {.name = "command",
+     .type = PYRO_TYPE_STRING,
+     .help = "The command, as a shell would read it back"},
+    {.name = "exit_code",
+     .type = PYRO_TYPE_INTEGER,
+     .help = "The command's own; 128+N for signal N; 124 at the time limit; 126 or 127 when it "
+             "could not be started"},
+    STREAM_FIELDS("stdout"),
+    STREAM_FIELDS("stderr"),
+    {.name = "duration_ms", .type = PYRO_TYPE_NUMBER, .help = "How long the command ran"},
+    {.name = "timed_out", .type = PYRO_TYPE_BOOLEAN, .help = "Whether the time limit ended it"},
+    {.name = "environment", .type = PYRO_TYPE_STRING, .help = "Environment of the guest"},
+    {.name = "vm_id", .type = PYRO_TYPE_STRING, .help = "Id of the VM, which is gone now"},
+    ISOLATION_FIELDS,
+    BOOT_FIELDS,
+    {.name = "cleanup",
+     .type = PYRO_TYPE_OBJECT,
+     .members = cleanup_fields,
+     .help = "What became of the VM"},
+    {0},
+};
+
+static const struct pyro_field delete_fields[] = {
+    {.name = "vm_id", .type = PYRO_TYPE_STRING, .help = "Id of the VM"},
+    {.name = "deleted", .type = PYRO_TYPE_BOOLEAN, .help = "true"},
+    {0},
+};
+
+static const struct pyro_field reap_fields[] = {
+    {.name = "reaped_vm_ids",
+     .type = PYRO_TYPE_STRINGS,
+     .help = "VMs that had reached their time limit or had lost their processes"},
+    {.name = "count", .type = PYRO_TYPE_INTEGER, .help = "How many"},
+    {0},
+};
+
+static const struct pyro_field network_fields[] = {
+    {.name = "vm_id", .type = PYRO_TYPE_STRING, .help = "Id of the VM"},
+    {.name = "network_enabled", .type = PYRO_TYPE_BOOLEAN, .help = "Whether there is a NIC"},
+    {.name = "guest_ip", .type = PYRO_TYPE_STRING, .nullable = true, .help = "IPv4 address"},
+    {.name = "gateway", .type = PYRO_TYPE_STRING, .nullable = true, .help = "IPv4 address"},
+    {.name = "dns", .type = PYRO_TYPE_STRINGS, .help = "Name servers that the guest uses"},
+    {.name = "mac", .type = PYRO_TYPE_STRING, .nullable = true, .help = "Address of the NIC"},
+    {.name = "backend", .type = PYRO_TYPE_STRING, .nullable = true, .help = "passt"},
+    {0},
+};
+
+static const struct pyro_parameter id_parameters[] = {VM_ID_PARAMETER, {0}};
+static const struct pyro_parameter no_parameters[] = {{0}};
+
+static const struct pyro_parameter run_parameters[] = {
+    SHAPE_PARAMETERS,
+    {.name = "timeout_seconds",
+     .type = PYRO_TYPE_INTEGER,
+     .fallback = "300",
+     .minimum = 1,
+     .maximum = 86400,
+     .help = "Time limit of the command; at its end everything it started is killed"},
+    {.name = "ttl_seconds",
+     .type = PYRO_TYPE_INTEGER,
+     .minimum = 1,
+     .maximum = 31536000,
+     .help = "Time limit of the whole VM; if not given 600, or the command's + 300 if that is "
+             "more"},
+    PERMISSION_PARAMETERS,
+    {.name = "command",
+     .type = PYRO_TYPE_COMMAND,
+     .required = true,
+     .rest = true,
+     .help = COMMAND_HELP},
+    {0},
+};
+
+const struct pyro_operation pyro_vm_run_operation = {
+    .name = "vm_run",
+    .cli = "run",
+    .mcp = "vm_run",
+    .python = "run_in_vm",
+    .title = "Run a command in a fresh VM",
+    .summary = "Run one command in a fresh guest and throw the guest away",
+    .description =
+        "Starts a Linux guest with its own kernel, runs one command in it as root, and deletes the "
+        "guest when the command ends. Nothing of this host is visible inside, and there is no "
+        "network unless asked for. Needs neither root nor KVM; without KVM the guest is emulated, "
+        "which is slower, and the result says so.",
+    .examples =
+        "pyro run debian:12 -- git --version\n"
+        "echo 'print(6*7)' | pyro run debian:12 -- python3 -\n"
+        "pyro run debian:12 --network -- sh -c 'apt-get update && apt-get install -y hello'\n"
+        "pyro run debian:12-build --mem-mib 2048 --json -- gcc --version",
+    .exit_statuses = "N      the command's own exit code\n"
+                     "124    the time limit ended the command\n"
+                     "126    the command could not be executed\n"
+                     "127    the command was not found in the guest\n"
+                     "128+N  signal N ended the command",
+    .annotations = PYRO_OPEN_WORLD,
+    .parameters = run_parameters,
+    .result = exec_fields,
+    .handler = pyro_vm_run_handler,
+};
+
+static const struct pyro_parameter create_parameters[] = {
+    SHAPE_PARAMETERS,
+    {.name = "ttl_seconds",
+     .type = PYRO_TYPE_INTEGER,
+     .fallback = "600",
+     .minimum = 1,
+     .maximum = 31536000,
+     .help = "Time limit of the VM; at its end it is deleted"},
+    PERMISSION_PARAMETERS,
+    {0},
+};
+
+const struct pyro_operation pyro_vm_create_operation = {
+    .name = "vm_create",
+    .mcp = "vm_create",
+    .python = "create_vm",
+    .title = "Create a VM",
+    .summary = "Prepare a VM without starting it",
+    .description = "Prepares a VM and returns its record. Start it with vm_start, run a command "
+                   "with vm_exec. It is deleted by vm_delete, by vm_exec, or at its time limit.",
+    .parameters = create_parameters,
+    .result = record_fields,
+    .handler = pyro_vm_create_handler,
+};
+
+const struct pyro_operation pyro_vm_start_operation = {
+    .name = "vm_start",
+    .mcp = "vm_start",
+    .python = "start_vm",
+    .title = "Start a VM",
+    .summary = "Boot a VM that was created or stopped",
+    .description = "Boots the guest and returns when its agent answers. A stopped VM boots again "
+                   "with the disk it had.",
+    .parameters = id_parameters,
+    .result = record_fields,
+    .handler = pyro_vm_start_handler,
+};
+
+static const struct pyro_parameter exec_parameters[] = {
+    VM_ID_PARAMETER,
+    {.name = "command",
+     .type = PYRO_TYPE_COMMAND,
+     .required = true,
+     .rest = true,
+     .help = COMMAND_HELP},
+    {.name = "timeout_seconds",
+     .type = PYRO_TYPE_INTEGER,
+     .fallback = "30",
+     .minimum = 1,
+     .maximum = 86400,
+     .help = "Time limit of the command; at its end everything it started is killed"},
+    {0},
+};
+
+const struct pyro_operation pyro_vm_exec_operation = {
+    .name = "vm_exec",
+    .mcp = "vm_exec",
+    .python = "exec_vm",
+    .title = "Run a command in a VM and delete the VM",
+    .summary = "Run one command in a started VM, then delete the VM",
+    .description = "Runs one command in a started VM, returns its output, and deletes the VM. To "
+                   "run several commands, join them with a shell.",
+    .annotations = PYRO_DESTRUCTIVE | PYRO_OPEN_WORLD,
+    .parameters = exec_parameters,
+    .result = exec_fields,
+    .handler = pyro_vm_exec_handler,
+};
+
+const struct pyro_operation pyro_vm_stop_operation = {
+    .name = "vm_stop",
+    .mcp = "vm_stop",
+    .python = "stop_vm",
+    .title = "Stop a VM",
+    .summary = "Power a VM off and keep its disk",
+    .description = "Powers the guest off. Its disk stays until vm_delete or the time limit.",
+    .annotations = PYRO_IDEMPOTENT,
+    .parameters = id_parameters,
+    .result = record_fields,
+    .handler = pyro_vm_stop_handler,
+};
+
+const struct pyro_operation pyro_vm_delete_operation = {
+    .name = "vm_delete",
+    .mcp = "vm_delete",
+    .python = "delete_vm",
+    .title = "Delete a VM",
+    .summary = "End a VM and remove everything it left",
+    .description = "Ends the guest if it runs and removes its disk and its record.",
+    .annotations = PYRO_DESTRUCTIVE,
+    .parameters = id_parameters,
+    .result = delete_fields,
+    .handler = pyro_vm_delete_handler,
+};
+
+const struct pyro_operation pyro_vm_status_operation = {
+    .name = "vm_status",
+    .mcp = "vm_status",
+    .python = "status_vm",
+    .title = "Status of a VM",
+    .summary = "Show the record of a VM",
+    .description = "Returns the record of a VM as it is now.",
+    .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
+    .parameters = id_parameters,
+    .result = record_fields,
+    .handler = pyro_vm_status_handler,
+};
+
+const struct pyro_operation pyro_vm_network_info_operation = {
+    .name = "vm_network_info",
+    .mcp = "vm_network_info",
+    .python = "network_info_vm",
+    .title = "Network of a VM",
+    .summary = "Show the addresses of a VM",
+    .description = "Returns the addresses that the guest uses; all null without a network.",
+    .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
+    .parameters = id_parameters,
+    .result = network_fields,
+    .handler = pyro_vm_network_info_handler,
+};
+
+const struct pyro_operation pyro_vm_reap_expired_operation = {
+    .name = "vm_reap_expired",
+    .mcp = "vm_reap_expired",
+    .python = "reap_expired",
+    .title = "Remove expired VMs",
+    .summary = "Delete VMs that have reached their time limit",
+    .description = "Deletes VMs beyond their time limit and clears up after VMs whose processes "
+                   "are gone. Normally every VM does this for itself.",
+    .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
+    .parameters = no_parameters,
+    .result = reap_fields,
+    .handler = pyro_vm_reap_expired_handler,
+};
