@@ -43,9 +43,10 @@ class Result:
 
 
 class Guest:
-    """With `path`, QEMU listens there and the caller connects; else the two ends of a socket pair are joined for good."""
+    """With `path`, QEMU listens there and the caller connects; else the two ends of a socket pair are joined for good.
+    With `network`, there is a network card with nobody at the other end."""
 
-    def __init__(self, environment, agent, directory, memory_mib=512, path=None):
+    def __init__(self, environment, agent, directory, memory_mib=512, path=None, network=False):
         environment, directory = pathlib.Path(environment), pathlib.Path(directory)
         self.console = directory / "console.log"
         initrd = directory / "initrd"
@@ -53,10 +54,12 @@ class Guest:
                            + newc("init", 0o100755, pathlib.Path(agent).read_bytes()) + newc("TRAILER!!!", 0, b""))
         disk = directory / "disk.qcow2"
         shutil.copy(environment / "overlay.qcow2", disk)
+        (directory / "rootfs.ext4").symlink_to(environment.resolve() / "rootfs.ext4")  # the overlay names it relatively
         self.path = path
         self.socket, theirs = socket.socketpair()
         channel = f"socket,id=agent,path={path},server=on,wait=off" if path else f"socket,id=agent,fd={theirs.fileno()}"
         self.socket.setblocking(False)
+        card = ["-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-device,netdev=net"] if network else []
         self.started = time.monotonic()
         self.qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory_mib),
@@ -65,7 +68,7 @@ class Guest:
              "-append", "console=ttyS0 quiet reboot=t panic=-1" + tsc_arguments(),
              "-drive", f"id=root,file={disk},format=qcow2,if=none,cache=unsafe", "-device", "virtio-blk-device,drive=root",
              "-device", "virtio-serial-device", "-chardev", channel,
-             "-device", "virtserialport,chardev=agent,name=pyro.agent"], pass_fds=[theirs.fileno()], cwd=environment)
+             "-device", "virtserialport,chardev=agent,name=pyro.agent", *card], pass_fds=[theirs.fileno()], cwd=environment)
         theirs.close()
         self.decoder = frames.Decoder()
         self.results, self.vm_frames, self.next_stream = {}, [], 1
@@ -96,6 +99,9 @@ class Guest:
         fields = pathlib.Path(f"/proc/{self.qemu.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def console_text(self):
+        return self.console.read_text(errors="replace") if self.console.exists() else "(QEMU did not start)"
+
     def send(self, data):
         self.outgoing += data
 
@@ -107,7 +113,7 @@ class Guest:
         if readable:
             data = self.socket.recv(1 << 20)
             if not data:
-                raise EOFError("the guest is gone; its console: " + self.console.read_text(errors="replace"))
+                raise EOFError("the guest is gone; its console: " + self.console_text())
             for item in self.decoder.feed(data):
                 self.take(*item)
 
@@ -136,7 +142,7 @@ class Guest:
         deadline = time.monotonic() + seconds
         while not condition():
             left = deadline - time.monotonic()
-            assert left > 0, "not in time; the guest's console: " + self.console.read_text(errors="replace")
+            assert left > 0, "not in time; the guest's console: " + self.console_text()
             self.turn(left)
 
     def quiet(self, seconds):

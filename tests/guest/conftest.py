@@ -35,19 +35,33 @@ def wait_until(condition, seconds=10.0, what="the condition"):
         time.sleep(0.02)
 
 
+# Whoever loses its parent becomes our child: so all that a test started can be found, and nothing else.
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def processes():
-    """{pid: name} of what a VM consists of on the host."""
-    found = {}
+    """{pid: name} of our descendants that are part of a VM."""
+    parents, names = {}, {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                name = (entry / "comm").read_text().strip()
-                state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
+                head, tail = (entry / "stat").read_text().rsplit(")", 1)
             except OSError:
                 continue
-            if name.startswith(OURS) and state != "Z":
-                found[int(entry.name)] = name
-    return found
+            state, parent = tail.split()[:2]
+            if state != "Z":
+                parents[int(entry.name)] = int(parent)
+                names[int(entry.name)] = head.split("(", 1)[1]
+
+    def is_ours(pid):
+        while pid > 1:
+            pid = parents.get(pid, 0)
+            if pid == os.getpid():
+                return True
+        return False
+
+    return {pid: name for pid, name in names.items() if name.startswith(OURS) and is_ours(pid)}
 
 
 class PyroError(Exception):

@@ -12,6 +12,7 @@ import bare_guest
 import frames
 
 ENVIRONMENT, AGENT = os.environ.get("PYRO_TEST_ENVIRONMENT"), os.environ.get("PYRO_TEST_AGENT")
+NETWORK = (b"\x02pyro1", 0x0A0C0002, 0x0A0C0001, 0x0A0C0003, 24)  # 10.12.0.2 behind 10.12.0.1
 pytestmark = pytest.mark.skipif(not (ENVIRONMENT and AGENT), reason="PYRO_TEST_ENVIRONMENT or PYRO_TEST_AGENT is not set")
 
 
@@ -290,6 +291,13 @@ def test_file_systems(guest):
     assert output(guest, "cat /sys/class/net/lo/flags") == "0x9\n"
 
 
+def test_without_a_card_there_is_no_network(guest):
+    assert output(guest, "ls /sys/class/net; cat /etc/resolv.conf") == "lo\n"
+    assert guest.setup(network=NETWORK) == (errno.ENODEV, "network")
+    assert guest.run("/bin/true").value == errno.EPERM, "a SETUP that failed is not in force"
+    assert guest.setup() == (0, "")
+
+
 def test_garbage_ends_the_vm(guest):
     guest.send(b"GET / HTTP/1.1\r\nHost: nobody\r\n\r\n")
     with pytest.raises((EOFError, ConnectionResetError)):
@@ -299,7 +307,7 @@ def test_garbage_ends_the_vm(guest):
 
 
 def test_hosts_come_and_go(tmp_path):
-    guest = bare_guest.Guest(ENVIRONMENT, AGENT, tmp_path, path=tmp_path / "socket")
+    guest = bare_guest.Guest(ENVIRONMENT, AGENT, tmp_path, path=tmp_path / "socket", network=True)
     try:
         guest.connect()
         guest.vm_frame(frames.READY, bare_guest.BOOT_SECONDS)
@@ -314,8 +322,13 @@ def test_hosts_come_and_go(tmp_path):
         guest.connect()
         guest.vm_frame(frames.READY)
         assert guest.run("/bin/true").value == errno.EPERM, "a new host sets the guest up anew"
-        assert guest.setup() == (0, "")
+        for network in (NETWORK[:1] + (0x0A0C0009,) + NETWORK[2:], NETWORK):
+            assert guest.setup(network=network) == (0, "")
         assert no_such_process(guest, "sleep")
+        assert output(guest, "cat /sys/class/net/eth0/address /etc/resolv.conf") == "02:70:79:72:6f:31\nnameserver 10.12.0.3\n"
+        routes = [line.split() for line in output(guest, "cat /proc/net/route").splitlines()[1:]]
+        assert sorted((r[1], r[2], r[7]) for r in routes) == [("00000000", "01000C0A", "00000000"), ("00000C0A", "00000000", "00FFFFFF")]
+        assert "10.12.0.9" not in output(guest, "cat /proc/net/fib_trie")
         guest.send(frames.frame(frames.POWEROFF))
         with pytest.raises((EOFError, ConnectionResetError)):
             guest.wait(lambda: False)

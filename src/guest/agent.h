@@ -1,0 +1,35 @@
+/* The one context of the agent, and how its parts call each other. */
+#ifndef PYRO_GUEST_AGENT_H
+#define PYRO_GUEST_AGENT_H
+
+#include "base/loop.h"
+#include "guest/cgroup.h"
+#include "guest/port.h"
+
+enum {
+    PYRO_AGENT_VERSION = 1,
+    /* Three descriptors each, under the limit of 1024 open files. */
+    PYRO_COMMANDS_MAX = 256,
+};
+
+struct pyro_agent {
+    struct pyro_loop loop;
+    struct pyro_port port;
+    struct pyro_source signals;
+    struct pyro_cgroups cgroups;
+    struct pyro_command *commands;
+    unsigned command_count;
+    uint64_t init_us;
+    bool has_identity; /* a SETUP was put in force; no command runs before */
+};
+
+/* Called by the port (main.c). */
+void pyro_agent_host_came(struct pyro_agent *agent);
+void pyro_agent_host_left(struct pyro_agent *agent);
+void pyro_agent_frame(struct pyro_agent *agent, const struct pyro_frame *frame);
+
+/* Puts a finished frame's result on the wire: `r` is what a pack function returned. The outgoing
+ * buffer keeps room for small frames, so a failure means a broken agent. */
+void pyro_agent_sent(int r);
+
+#endif

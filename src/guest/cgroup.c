@@ -1,0 +1,111 @@
+#include "guest/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+
+static const char parent[] = "/sys/fs/cgroup/pyro";
+
+enum { NAME_SIZE = 24 };
+
+static const char *name_of(uint64_t number, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, "%" PRIu64, number);
+    return name;
+}
+
+int pyro_cgroups_init(struct pyro_cgroups *cgroups)
+{
+    *cgroups = (struct pyro_cgroups){.directory = -1};
+    if (mkdir(parent, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    cgroups->directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return cgroups->directory < 0 ? -errno : 0;
+}
+
+int pyro_cgroup_create(struct pyro_cgroups *cgroups, struct pyro_cgroup *ret_cgroup)
+{
+    char name[NAME_SIZE];
+    uint64_t number = ++cgroups->last_number;
+    cleanup_free struct pyro_leftover *leftover = malloc(sizeof(*leftover));
+    if (!leftover)
+        return -ENOMEM;
+    if (mkdirat(cgroups->directory, name_of(number, name), 0755) < 0)
+        return -errno;
+    *ret_cgroup = (struct pyro_cgroup){.number = number, .leftover = steal_pointer(&leftover)};
+    return 0;
+}
+
+int pyro_cgroup_open(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
+{
+    char name[NAME_SIZE];
+    int fd = openat(cgroups->directory, name_of(cgroup->number, name),
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Kernels before 5.14: over and over, because a process may fork between two looks. */
+static int kill_one_by_one(int directory)
+{
+    enum { ROUNDS = 1000, LARGEST = 1024 * 1024 };
+    for (int round = 0; round < ROUNDS; round++) {
+        cleanup_free char *pids = NULL;
+        int r = pyro_file_read_at(directory, "cgroup.procs", LARGEST, &pids, NULL);
+        if (r < 0)
+            return r;
+        if (pids[0] == '\0')
+            return 0;
+        for (char *at = pids; *at; at += *at == '\n')
+            kill((pid_t)strtol(at, &at, 10), SIGKILL);
+    }
+    return -EAGAIN;
+}
+
+int pyro_cgroup_kill(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
+{
+    cleanup_close int directory = pyro_cgroup_open(cgroups, cgroup);
+    if (directory < 0)
+        return directory;
+    cleanup_close int fd = openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? kill_one_by_one(directory) : -errno;
+    return pyro_fd_write_all(fd, "1", 1);
+}
+
+static int remove_directory(struct pyro_cgroups *cgroups, uint64_t number)
+{
+    char name[NAME_SIZE];
+    return unlinkat(cgroups->directory, name_of(number, name), AT_REMOVEDIR);
+}
+
+void pyro_cgroup_release(struct pyro_cgroups *cgroups, struct pyro_cgroup *cgroup)
+{
+    struct pyro_leftover *leftover = steal_pointer(&cgroup->leftover);
+    if (remove_directory(cgroups, cgroup->number) == 0) {
+        free(leftover);
+        return;
+    }
+    leftover->number = cgroup->number;
+    leftover->next = cgroups->leftovers;
+    cgroups->leftovers = leftover;
+}
+
+void pyro_cgroups_sweep(struct pyro_cgroups *cgroups)
+{
+    struct pyro_leftover **at = &cgroups->leftovers;
+    while (*at) {
+        struct pyro_leftover *leftover = *at;
+        if (remove_directory(cgroups, leftover->number) < 0 && errno == EBUSY) {
+            at = &leftover->next;
+            continue;
+        }
+        *at = leftover->next;
+        free(leftover);
+    }
+}

@@ -1,0 +1,38 @@
+/* One cgroup per command, so that all it started can be ended, whatever it called itself since. */
+#ifndef PYRO_GUEST_CGROUP_H
+#define PYRO_GUEST_CGROUP_H
+
+#include <stdint.h>
+
+/* A cgroup whose command is over, while processes may still live in it. */
+struct pyro_leftover {
+    struct pyro_leftover *next;
+    uint64_t number;
+};
+
+struct pyro_cgroups {
+    int directory; /* /sys/fs/cgroup/pyro */
+    uint64_t last_number;
+    struct pyro_leftover *leftovers;
+};
+
+struct pyro_cgroup {
+    uint64_t number;
+    struct pyro_leftover *leftover; /* allocated beforehand: letting go cannot fail */
+};
+
+/* Each returns 0 or a negative errno. */
+int pyro_cgroups_init(struct pyro_cgroups *cgroups);
+int pyro_cgroup_create(struct pyro_cgroups *cgroups, struct pyro_cgroup *ret_cgroup);
+int pyro_cgroup_kill(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup);
+
+/* The cgroup's directory, for clone3 and cgroup.procs; the caller closes it. */
+int pyro_cgroup_open(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup);
+
+/* The command is over: the directory goes as soon as nothing lives in it. */
+void pyro_cgroup_release(struct pyro_cgroups *cgroups, struct pyro_cgroup *cgroup);
+
+/* Removes what became empty. Called when children ended. */
+void pyro_cgroups_sweep(struct pyro_cgroups *cgroups);
+
+#endif

@@ -1,0 +1,162 @@
+/* PID 1 of every guest: boots it, then waits for frames, output and the end of children. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "guest/agent.h"
+#include "guest/boot.h"
+#include "guest/command.h"
+#include "guest/console.h"
+#include "guest/setup.h"
+#include "wire/message.h"
+
+void pyro_agent_sent(int r)
+{
+    if (r < 0)
+        pyro_power_off_because("cannot queue a frame: %s", strerror(-r));
+}
+
+void pyro_agent_host_came(struct pyro_agent *agent)
+{
+    struct pyro_ready ready = {
+        .agent_version = PYRO_AGENT_VERSION,
+        .init_us = agent->init_us,
+        .ready_us = pyro_clock_ns(CLOCK_BOOTTIME) / 1000,
+    };
+    struct utsname name;
+    if (uname(&name) == 0)
+        snprintf(ready.kernel_release, sizeof(ready.kernel_release), "%s", name.release);
+    pyro_agent_sent(pyro_ready_pack(&agent->port.out, &ready));
+}
+
+/* Whoever comes next knows nothing of these commands, and has to set the guest up anew. */
+void pyro_agent_host_left(struct pyro_agent *agent)
+{
+    pyro_commands_abandon(agent);
+    agent->has_identity = false;
+}
+
+static int on_setup(struct pyro_agent *agent, const struct pyro_frame *frame)
+{
+    struct pyro_setup setup;
+    struct pyro_setup_done done;
+    int r = pyro_setup_unpack(frame->payload, frame->length, &setup);
+    if (r < 0)
+        return r;
+    pyro_setup_apply(&setup, &done);
+    agent->has_identity = done.error == 0;
+    pyro_agent_sent(pyro_setup_done_pack(&agent->port.out, &done));
+    return 0;
+}
+
+static int on_exec(struct pyro_agent *agent, const struct pyro_frame *frame)
+{
+    struct pyro_exec exec;
+    if (frame->stream == 0 || pyro_command_find(agent, frame->stream))
+        return -EPROTO;
+    int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
+    if (r < 0)
+        return r;
+    pyro_command_start(agent, frame->stream, &exec);
+    pyro_exec_finish(&exec);
+    return 0;
+}
+
+/* Frames about a command that is over crossed its EXITED on the way: they mean nothing. */
+static int on_command_frame(struct pyro_agent *agent, const struct pyro_frame *frame)
+{
+    struct pyro_command *command = pyro_command_find(agent, frame->stream);
+    uint32_t bytes;
+    if (!command)
+        return 0;
+    switch (frame->type) {
+    case PYRO_FRAME_DATA:
+        return pyro_input_receive(&command->input, frame->payload, frame->length);
+    case PYRO_FRAME_CREDIT:
+        if (pyro_u32_unpack(frame->payload, frame->length, &bytes) < 0)
+            return -EPROTO;
+        pyro_output_credit(&command->outputs[frame->channel - PYRO_CHANNEL_STDOUT], bytes);
+        pyro_command_settle(command);
+        return 0;
+    default:
+        pyro_command_kill(command);
+        return 0;
+    }
+}
+
+void pyro_agent_frame(struct pyro_agent *agent, const struct pyro_frame *frame)
+{
+    int r = 0;
+    switch (frame->type) {
+    case PYRO_FRAME_SETUP:
+        r = on_setup(agent, frame);
+        break;
+    case PYRO_FRAME_EXEC:
+        r = on_exec(agent, frame);
+        break;
+    case PYRO_FRAME_POWEROFF:
+        pyro_power_off();
+    default:
+        r = on_command_frame(agent, frame);
+    }
+    if (r < 0)
+        pyro_power_off_because("the host sent a bad %s frame for stream %u: %s",
+                               pyro_frame_name(frame->type), frame->stream, strerror(-r));
+}
+
+static void on_signal(struct pyro_source *source, uint32_t events)
+{
+    struct signalfd_siginfo info;
+    (void)events;
+    while (read(source->fd, &info, sizeof(info)) > 0)
+        ; /* one SIGCHLD may stand for many children: waitpid knows */
+    pyro_commands_reap(source->userdata);
+}
+
+static void watch_children(struct pyro_agent *agent)
+{
+    signal(SIGPIPE, SIG_IGN);
+    int fd = pyro_signal_open((const int[]){SIGCHLD, 0});
+    int r =
+        fd < 0 ? fd : pyro_source_add(&agent->loop, &agent->signals, fd, EPOLLIN, on_signal, agent);
+    if (r < 0)
+        pyro_power_off_because("cannot watch children: %s", strerror(-r));
+}
+
+__attribute__((noreturn)) static void serve(struct pyro_agent *agent)
+{
+    for (;;) {
+        int r = pyro_loop_turn(&agent->loop, -1);
+        if (r < 0)
+            pyro_power_off_because("cannot wait for events: %s", strerror(-r));
+        bool was_congested = agent->port.out.size >= PYRO_PORT_OUT_HIGH;
+        pyro_port_flush(&agent->port);
+        if (was_congested && agent->port.out.size < PYRO_PORT_OUT_HIGH)
+            pyro_commands_resume(agent);
+    }
+}
+
+int main(void)
+{
+    static struct pyro_agent agent;
+    agent.init_us = pyro_clock_ns(CLOCK_BOOTTIME) / 1000;
+    if (getpid() != 1) {
+        fputs("pyro-agent: this is the init of a pyro guest, it runs as PID 1 only\n", stderr);
+        return 2;
+    }
+    pyro_boot();
+    int r = pyro_loop_init(&agent.loop);
+    if (r == 0)
+        r = pyro_cgroups_init(&agent.cgroups);
+    if (r < 0)
+        pyro_power_off_because("cannot prepare for commands: %s", strerror(-r));
+    watch_children(&agent);
+    pyro_port_open(&agent.port, &agent);
+    serve(&agent);
+}

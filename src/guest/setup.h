@@ -1,0 +1,11 @@
+/* The guest's identity: time, entropy, names, network. */
+#ifndef PYRO_GUEST_SETUP_H
+#define PYRO_GUEST_SETUP_H
+
+#include "wire/message.h"
+
+/* Puts all of it in force. Can be done again, which a guest restored from a template needs.
+ * `ret_done` says which step failed, and why; its error is 0 when all is done. */
+void pyro_setup_apply(const struct pyro_setup *setup, struct pyro_setup_done *ret_done);
+
+#endif

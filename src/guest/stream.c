@@ -1,0 +1,191 @@
+#include "guest/stream.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "guest/command.h"
+#include "guest/console.h"
+
+/* Credit is returned in pieces of this size: the host still has three quarters of its window. */
+enum { CREDIT_STEP = PYRO_WINDOW_INITIAL / 4 };
+
+static void close_input(struct pyro_input *input)
+{
+    pyro_source_remove(&input->source);
+    if (input->fd >= 0)
+        close(steal_fd(&input->fd));
+}
+
+static void return_credit(struct pyro_input *input, size_t consumed)
+{
+    struct pyro_command *command = input->command;
+    input->owed += (uint32_t)consumed;
+    if (input->owed < CREDIT_STEP)
+        return;
+    pyro_agent_sent(pyro_credit_pack(&command->agent->port.out, command->stream, PYRO_CHANNEL_STDIN,
+                                     input->owed));
+    input->window += input->owed;
+    input->owed = 0;
+}
+
+/* Writes what the pipe takes. A command that closed its stdin is not waited for. */
+static void pump_input(struct pyro_input *input)
+{
+    size_t before = input->waiting.size;
+    int r = input->fd >= 0 ? pyro_buffer_write(&input->waiting, input->fd) : -EPIPE;
+    if (r < 0 && r != -EAGAIN) {
+        close_input(input);
+        pyro_buffer_consume(&input->waiting, input->waiting.size);
+    }
+    return_credit(input, before - input->waiting.size);
+    if (input->ended && input->waiting.size == 0)
+        close_input(input);
+}
+
+static void on_input(struct pyro_source *source, uint32_t events)
+{
+    struct pyro_input *input = source->userdata;
+    if (events & EPOLLERR) { /* nobody reads any more */
+        close_input(input);
+        events = 0;
+    }
+    pump_input(input);
+    pyro_source_set(source, input->waiting.size > 0 ? EPOLLOUT : 0);
+}
+
+int pyro_input_init(struct pyro_input *input, struct pyro_command *command, int fd)
+{
+    *input = (struct pyro_input){.command = command, .fd = fd, .window = PYRO_WINDOW_INITIAL};
+    pyro_buffer_init(&input->waiting, PYRO_WINDOW_INITIAL);
+    if (fd < 0)
+        return 0;
+    /* The whole window now, so that running out of memory later cannot lose data. */
+    if (!pyro_buffer_reserve(&input->waiting, PYRO_WINDOW_INITIAL))
+        return -ENOMEM;
+    return pyro_source_add(&command->agent->loop, &input->source, fd, 0, on_input, input);
+}
+
+void pyro_input_finish(struct pyro_input *input)
+{
+    close_input(input);
+    pyro_buffer_finish(&input->waiting);
+}
+
+int pyro_input_receive(struct pyro_input *input, const uint8_t *bytes, uint32_t size)
+{
+    if (size > input->window)
+        return -EPROTO;
+    input->window -= size;
+    if (size == 0)
+        input->ended = true;
+    if (input->fd < 0) {
+        return_credit(input, size);
+        return 0;
+    }
+    int r = pyro_buffer_append(&input->waiting, bytes, size);
+    if (r == 0) {
+        pump_input(input);
+        pyro_source_set(&input->source, input->waiting.size > 0 ? EPOLLOUT : 0);
+    }
+    return r;
+}
+
+static bool is_congested(const struct pyro_output *output)
+{
+    return output->command->agent->port.out.size >= PYRO_PORT_OUT_HIGH;
+}
+
+/* Moves one piece from the pipe into one DATA frame, read straight into its place. */
+static void pump_output(struct pyro_output *output)
+{
+    struct pyro_buffer *out = &output->command->agent->port.out;
+    size_t most = MIN(output->credit, (uint32_t)PYRO_FRAME_PAYLOAD_MAX);
+    if (output->bounded)
+        most = MIN(most, output->left);
+    if (output->fd < 0 || most == 0 || is_congested(output))
+        return;
+    uint8_t *frame = pyro_buffer_reserve(out, PYRO_FRAME_HEADER_SIZE + most);
+    if (!frame)
+        return;
+    ssize_t got = read(output->fd, frame + PYRO_FRAME_HEADER_SIZE, most);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        pyro_output_close(output);
+        return;
+    }
+    pyro_frame_header(frame, PYRO_FRAME_DATA, output->channel, output->command->stream,
+                      (uint32_t)got);
+    pyro_buffer_commit(out, PYRO_FRAME_HEADER_SIZE + (size_t)got);
+    output->credit -= (uint32_t)got;
+    if (output->bounded) {
+        output->left -= (uint32_t)got;
+        if (output->left == 0)
+            pyro_output_close(output);
+    }
+}
+
+static void on_output(struct pyro_source *source, uint32_t events)
+{
+    struct pyro_output *output = source->userdata;
+    (void)events;
+    pump_output(output);
+    pyro_output_watch(output);
+    pyro_command_settle(output->command);
+}
+
+void pyro_output_init(struct pyro_output *output, struct pyro_command *command,
+                      enum pyro_channel channel, int fd)
+{
+    *output = (struct pyro_output){
+        .command = command, .channel = channel, .fd = fd, .credit = PYRO_WINDOW_INITIAL};
+}
+
+void pyro_output_close(struct pyro_output *output)
+{
+    pyro_source_remove(&output->source);
+    if (output->fd >= 0)
+        close(steal_fd(&output->fd));
+}
+
+void pyro_output_credit(struct pyro_output *output, uint32_t bytes)
+{
+    output->credit += MIN(bytes, UINT32_MAX - output->credit);
+    pyro_output_watch(output);
+}
+
+/* A pipe whose writers are gone reports that whatever one asks for: not wanted means not watched.
+ */
+void pyro_output_watch(struct pyro_output *output)
+{
+    bool wanted = output->fd >= 0 && output->credit > 0 && !is_congested(output);
+    if (!wanted)
+        pyro_source_remove(&output->source);
+    if (!wanted || output->source.loop)
+        return;
+    int r = pyro_source_add(&output->command->agent->loop, &output->source, output->fd, EPOLLIN,
+                            on_output, output);
+    if (r < 0) {
+        pyro_console_log("output of a command is lost: %s", strerror(-r));
+        pyro_output_close(output);
+    }
+}
+
+void pyro_output_bound(struct pyro_output *output)
+{
+    int size = 0;
+    if (output->fd < 0)
+        return;
+    if (ioctl(output->fd, FIONREAD, &size) < 0 || size <= 0) {
+        pyro_output_close(output);
+        return;
+    }
+    output->bounded = true;
+    output->left = (uint32_t)size;
+    pump_output(output);
+    pyro_output_watch(output);
+}
