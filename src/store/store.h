@@ -1,5 +1,5 @@
-/* The store: an SQLite database in HOME that says what exists. WAL mode, schema version in the file,
- * every call waits for other writers rather than failing. */
+/* The store: an SQLite database in HOME that says what exists. WAL mode, schema version in the
+ * file, every call waits for other writers rather than failing. */
 #ifndef PYRO_STORE_STORE_H
 #define PYRO_STORE_STORE_H
 
@@ -29,8 +29,8 @@ struct pyro_vm_record {
 
 void pyro_vm_record_finish(struct pyro_vm_record *record);
 
-/* Opens HOME/store.sqlite, makes it when it is not there. PYRO_ERROR_STORE_CORRUPT (damaged, or not a
- * database: says which file to move away), PYRO_ERROR_STORE_VERSION (made by a newer pyro),
+/* Opens HOME/store.sqlite, makes it when it is not there. PYRO_ERROR_STORE_CORRUPT (damaged, or not
+ * a database: says which file to move away), PYRO_ERROR_STORE_VERSION (made by a newer pyro),
  * PYRO_ERROR_STORE_FAILED. `home` is the directory. */
 int pyro_store_open(const char *home, struct pyro_store **ret_store, struct pyro_error *error);
 void pyro_store_close(struct pyro_store *store);

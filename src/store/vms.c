@@ -1,0 +1,228 @@
+/* The rows of VMs. Every write is one statement: SQLite takes the write lock before it reads, and
+ * waits for other writers. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/database.h"
+
+#define COLUMNS                                                                                    \
+    "vm_id, environment, state, vcpu_count, mem_mib, ttl_seconds, created_at, expires_at, "        \
+    "network_enabled, allow_host_compat, one_shot, execution_mode, accelerator, isolation, "       \
+    "boot_json, mac"
+
+void pyro_vm_record_finish(struct pyro_vm_record *record)
+{
+    free(record->environment);
+    free(record->state);
+    free(record->execution_mode);
+    free(record->accelerator);
+    free(record->isolation);
+    free(record->boot_json);
+    free(record->mac);
+    *record = (struct pyro_vm_record){0};
+}
+
+void pyro_store_vms_free(struct pyro_vm_record *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pyro_vm_record_finish(&records[i]);
+    free(records);
+}
+
+static int prepare(struct pyro_store *store, const char *sql, sqlite3_stmt **ret_statement,
+                   struct pyro_error *error)
+{
+    int result = sqlite3_prepare_v2(store->database, sql, -1, ret_statement, NULL);
+    return result == SQLITE_OK ? 0 : pyro_store_fail(store, result, "read the VMs", error);
+}
+
+/* The caller's text outlives the statement. NULL becomes SQL's NULL. */
+static void bind_text(sqlite3_stmt *statement, int index, const char *text)
+{
+    sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+}
+
+static int finish_write(struct pyro_store *store, sqlite3_stmt *statement, const char *asked,
+                        struct pyro_error *error)
+{
+    int result = sqlite3_step(statement);
+    int r = result == SQLITE_DONE ? 0 : pyro_store_fail(store, result, asked, error);
+    sqlite3_finalize(statement);
+    return r;
+}
+
+static int fail_unknown(const char *vm_id, struct pyro_error *error)
+{
+    pyro_error_set(error, PYRO_ERROR_UNKNOWN_VM, "no VM has the id '%.80s'", vm_id);
+    pyro_error_field(error, "vm_id");
+    return pyro_error_hint(error, "it may have been deleted or have reached its time limit; "
+                                  "vm_create makes a new one");
+}
+
+int pyro_store_vm_insert(struct pyro_store *store, const struct pyro_vm_record *record,
+                         struct pyro_error *error)
+{
+    sqlite3_stmt *statement;
+    if (prepare(store, "INSERT INTO vms (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                &statement, error) < 0)
+        return -1;
+    bind_text(statement, 1, record->vm_id);
+    bind_text(statement, 2, record->environment);
+    bind_text(statement, 3, record->state);
+    sqlite3_bind_int64(statement, 4, record->vcpu_count);
+    sqlite3_bind_int64(statement, 5, record->mem_mib);
+    sqlite3_bind_int64(statement, 6, record->ttl_seconds);
+    sqlite3_bind_double(statement, 7, record->created_at);
+    sqlite3_bind_double(statement, 8, record->expires_at);
+    sqlite3_bind_int(statement, 9, record->network_enabled);
+    sqlite3_bind_int(statement, 10, record->allow_host_compat);
+    sqlite3_bind_int(statement, 11, record->one_shot);
+    bind_text(statement, 12, record->execution_mode);
+    bind_text(statement, 13, record->accelerator);
+    bind_text(statement, 14, record->isolation);
+    bind_text(statement, 15, record->boot_json);
+    bind_text(statement, 16, record->mac);
+    return finish_write(store, statement, "add a VM", error);
+}
+
+/* A copy of a column's text, NULL for SQL's NULL; `failed` is set when memory ran out. */
+static char *copy_text(sqlite3_stmt *statement, int column, bool *failed)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    char *copy = text ? strdup(text) : NULL;
+    if (!copy && sqlite3_column_type(statement, column) != SQLITE_NULL)
+        *failed = true;
+    return copy;
+}
+
+static int read_row(const struct pyro_store *store, sqlite3_stmt *statement,
+                    struct pyro_vm_record *ret_record, struct pyro_error *error)
+{
+    bool failed = false;
+    struct pyro_vm_record record = {
+        .environment = copy_text(statement, 1, &failed),
+        .state = copy_text(statement, 2, &failed),
+        .vcpu_count = sqlite3_column_int64(statement, 3),
+        .mem_mib = sqlite3_column_int64(statement, 4),
+        .ttl_seconds = sqlite3_column_int64(statement, 5),
+        .created_at = sqlite3_column_double(statement, 6),
+        .expires_at = sqlite3_column_double(statement, 7),
+        .network_enabled = sqlite3_column_int(statement, 8) != 0,
+        .allow_host_compat = sqlite3_column_int(statement, 9) != 0,
+        .one_shot = sqlite3_column_int(statement, 10) != 0,
+        .execution_mode = copy_text(statement, 11, &failed),
+        .accelerator = copy_text(statement, 12, &failed),
+        .isolation = copy_text(statement, 13, &failed),
+        .boot_json = copy_text(statement, 14, &failed),
+        .mac = copy_text(statement, 15, &failed),
+    };
+    const char *vm_id = (const char *)sqlite3_column_text(statement, 0);
+    size_t length = vm_id ? strlen(vm_id) : 0;
+    if (!vm_id || failed) {
+        pyro_vm_record_finish(&record);
+        return pyro_error_no_memory(error);
+    }
+    if (length >= sizeof(record.vm_id)) {
+        pyro_vm_record_finish(&record);
+        return pyro_store_fail_corrupt(store->path, "it has a VM whose id is too long", error);
+    }
+    memcpy(record.vm_id, vm_id, length + 1);
+    *ret_record = record;
+    return 0;
+}
+
+int pyro_store_vm_get(struct pyro_store *store, const char *vm_id,
+                      struct pyro_vm_record *ret_record, struct pyro_error *error)
+{
+    sqlite3_stmt *statement;
+    if (prepare(store, "SELECT " COLUMNS " FROM vms WHERE vm_id = ?", &statement, error) < 0)
+        return -1;
+    bind_text(statement, 1, vm_id);
+    int result = sqlite3_step(statement), r;
+    if (result == SQLITE_ROW)
+        r = read_row(store, statement, ret_record, error);
+    else if (result == SQLITE_DONE)
+        r = fail_unknown(vm_id, error);
+    else
+        r = pyro_store_fail(store, result, "read a VM", error);
+    sqlite3_finalize(statement);
+    return r;
+}
+
+static struct pyro_vm_record *grow(struct pyro_vm_record **records, size_t count, size_t *capacity)
+{
+    if (count < *capacity)
+        return &(*records)[count];
+    size_t larger = MAX(*capacity * 2, (size_t)16);
+    struct pyro_vm_record *moved = reallocarray(*records, larger, sizeof(**records));
+    if (!moved)
+        return NULL;
+    *records = moved;
+    *capacity = larger;
+    return &moved[count];
+}
+
+int pyro_store_vm_list(struct pyro_store *store, struct pyro_vm_record **ret_records,
+                       size_t *ret_count, struct pyro_error *error)
+{
+    sqlite3_stmt *statement;
+    if (prepare(store, "SELECT " COLUMNS " FROM vms ORDER BY created_at, vm_id", &statement,
+                error) < 0)
+        return -1;
+    struct pyro_vm_record *records = NULL;
+    size_t count = 0, capacity = 0;
+    int result, r = 0;
+    while (r == 0 && (result = sqlite3_step(statement)) != SQLITE_DONE) {
+        struct pyro_vm_record *next = grow(&records, count, &capacity);
+        if (result != SQLITE_ROW)
+            r = pyro_store_fail(store, result, "list the VMs", error);
+        else
+            r = next ? read_row(store, statement, next, error) : pyro_error_no_memory(error);
+        count += r == 0;
+    }
+    sqlite3_finalize(statement);
+    if (r < 0) {
+        pyro_store_vms_free(records, count);
+        return -1;
+    }
+    *ret_records = records;
+    *ret_count = count;
+    return 0;
+}
+
+int pyro_store_vm_update(struct pyro_store *store, const char *vm_id,
+                         const struct pyro_vm_change *change, struct pyro_error *error)
+{
+    sqlite3_stmt *statement;
+    if (prepare(store,
+                "UPDATE vms SET state = coalesce(?, state),"
+                " execution_mode = coalesce(?, execution_mode),"
+                " accelerator = coalesce(?, accelerator),"
+                " isolation = coalesce(?, isolation),"
+                " boot_json = coalesce(?, boot_json) WHERE vm_id = ?",
+                &statement, error) < 0)
+        return -1;
+    bind_text(statement, 1, change->state);
+    bind_text(statement, 2, change->execution_mode);
+    bind_text(statement, 3, change->accelerator);
+    bind_text(statement, 4, change->isolation);
+    bind_text(statement, 5, change->boot_json);
+    bind_text(statement, 6, vm_id);
+    if (finish_write(store, statement, "change a VM", error) < 0)
+        return -1;
+    return sqlite3_changes(store->database) > 0 ? 0 : fail_unknown(vm_id, error);
+}
+
+int pyro_store_vm_delete(struct pyro_store *store, const char *vm_id, bool *ret_deleted,
+                         struct pyro_error *error)
+{
+    sqlite3_stmt *statement;
+    if (prepare(store, "DELETE FROM vms WHERE vm_id = ?", &statement, error) < 0)
+        return -1;
+    bind_text(statement, 1, vm_id);
+    if (finish_write(store, statement, "delete a VM", error) < 0)
+        return -1;
+    if (ret_deleted)
+        *ret_deleted = sqlite3_changes(store->database) > 0;
+    return 0;
+}
