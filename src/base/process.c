@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -99,6 +100,12 @@ static int place(int fd, int target)
     return dup2(fd, target) < 0 ? -errno : 0;
 }
 
+static int write_file(const char *path, const char *text)
+{
+    cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
 static void default_signals(void)
 {
     for (int number = 1; number < NSIG; number++)
@@ -108,10 +115,17 @@ static void default_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-__attribute__((noreturn)) static void run_child(const struct pyro_spawn *spawn, const char *path,
-                                                pid_t parent, int failure)
+/* The parent is gone when nobody can read the failure pipe any more. Its pid would not tell: from
+ * inside a PID namespace it is always 0. */
+static bool parent_is_gone(int failure)
 {
-    int r = 0;
+    struct pollfd wait = {.fd = failure};
+    return poll(&wait, 1, 0) > 0 && (wait.revents & POLLERR);
+}
+
+__attribute__((noreturn)) static void run_child(const struct pyro_spawn *spawn, const char *path,
+                                                int failure, int r)
+{
     default_signals();
     if (spawn->new_session)
         setsid();
@@ -131,7 +145,7 @@ __attribute__((noreturn)) static void run_child(const struct pyro_spawn *spawn, 
         r = -errno;
     if (r == 0 && spawn->death_signal) {
         prctl(PR_SET_PDEATHSIG, spawn->death_signal);
-        if (getppid() != parent)
+        if (parent_is_gone(failure))
             _exit(125); /* the parent died before the tie was made */
     }
     if (r == 0) {
@@ -141,6 +155,26 @@ __attribute__((noreturn)) static void run_child(const struct pyro_spawn *spawn, 
     ssize_t ignored = write(failure, &r, sizeof(r));
     (void)ignored;
     _exit(127);
+}
+
+/* Only root may make a PID namespace in its own user namespace; others get one of each, in which
+ * they are who they were. Returns as fork() does, in the child with 0 or a negative errno. */
+static pid_t fork_first_process(int *ret_error)
+{
+    if (geteuid() == 0)
+        return (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+    char users[64], groups[64];
+    snprintf(users, sizeof(users), "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+    snprintf(groups, sizeof(groups), "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) {
+        *ret_error = write_file("/proc/self/uid_map", users);
+        if (*ret_error == 0)
+            *ret_error = write_file("/proc/self/setgroups", "deny");
+        if (*ret_error == 0)
+            *ret_error = write_file("/proc/self/gid_map", groups);
+    }
+    return pid;
 }
 
 int pyro_spawn(const struct pyro_spawn *spawn, pid_t *ret_pid)
@@ -159,11 +193,13 @@ int pyro_spawn(const struct pyro_spawn *spawn, pid_t *ret_pid)
         close(failure[0]);
         return r;
     }
-    pid_t parent = getpid();
-    pid_t pid = fork();
-    if (pid == 0)
-        run_child(spawn, path, parent, lifted);
-    int r = pid < 0 ? -errno : 0;
+    int r = 0;
+    pid_t pid = spawn->first_process ? fork_first_process(&r) : fork();
+    if (pid == 0) {
+        close(failure[0]);
+        run_child(spawn, path, lifted, r);
+    }
+    r = pid < 0 ? -errno : 0;
     close(lifted);
     if (r == 0) {
         int child_error = 0;
@@ -271,9 +307,9 @@ int pyro_program_run(char *const *argv, unsigned timeout_ms, size_t cap, char **
             kill(-pid, SIGKILL);
         int status = pyro_process_wait(pid);
         if (r == 0)
-            r = status < 0               ? status
+            r = status < 0            ? status
                 : WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-                                         : WEXITSTATUS(status);
+                                      : WEXITSTATUS(status);
     }
     close(ends[0]);
     if (ret_output)

@@ -21,19 +21,21 @@ void pyro_argv_addf(struct pyro_argv *argv, const char *format, ...)
 void pyro_argv_add_all(struct pyro_argv *argv, const char *const *words);
 
 struct pyro_spawn {
-    char *const *argv;    /* argv[0] is a path, or a name that is looked up in PATH */
-    char *const *environ; /* NULL: the caller's */
-    const char *directory; /* working directory; NULL: the caller's */
+    char *const *argv;                  /* argv[0] is a path, or a name that is looked up in PATH */
+    char *const *environ;               /* NULL: the caller's */
+    const char *directory;              /* working directory; NULL: the caller's */
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
     const int *keep; /* descriptors that stay open under the same number in the child */
     size_t keep_count;
     int death_signal;   /* sent when the starting thread ends; 0: none */
+    bool first_process; /* of a PID namespace of its own, so that nothing it starts outlives it */
     bool new_session;   /* setsid(): away from the terminal */
     bool new_group;     /* own process group */
 };
 
-/* Starts a program with all signals at their default, nothing blocked, and no descriptor beyond those
- * named. Returns 0 and a pid (the caller reaps it), or a negative errno: that of exec when exec failed. */
+/* Starts a program with all signals at their default, nothing blocked, and no descriptor beyond
+ * those named. Returns 0 and a pid (the caller reaps it), or a negative errno: that of exec when
+ * exec failed. */
 int pyro_spawn(const struct pyro_spawn *spawn, pid_t *ret_pid);
 
 /* Waits for a child's end. Returns its wait status, or a negative errno. */

@@ -1,5 +1,5 @@
-/* What this host can do for a VM: accelerator, TSC, jail, QEMU, network. Verdicts that cost time are
- * measured once per boot of the host and kept in HOME/cache. */
+/* What this host can do for a VM: accelerator, TSC, jail, QEMU, network. Verdicts that cost time
+ * are measured once per boot of the host and kept in HOME/cache. */
 #ifndef PYRO_VM_HOST_H
 #define PYRO_VM_HOST_H
 
@@ -35,8 +35,8 @@ struct pyro_host {
     unsigned cpu_count;
 };
 
-/* Finds out, from the cache where that is good. Never fails for what the host lacks: the reasons say
- * it. Only PYRO_ERROR_OUT_OF_MEMORY. $PYRO_QEMU names another QEMU. */
+/* Finds out, from the cache where that is good. Never fails for what the host lacks: the reasons
+ * say it. Only PYRO_ERROR_OUT_OF_MEMORY. $PYRO_QEMU names another QEMU. */
 int pyro_host_probe(const struct pyro_home *home, struct pyro_host *ret_host,
                     struct pyro_error *error);
 void pyro_host_finish(struct pyro_host *host);

@@ -30,20 +30,21 @@ void pyro_machine_config_finish(struct pyro_machine_config *config);
  * ones it watches. */
 struct pyro_machine {
     pid_t pid;      /* the direct child: bwrap, or QEMU without a jail */
-    pid_t qemu_pid; /* QEMU itself as seen from here; 0 when not known */
+    pid_t qemu_pid; /* QEMU itself as seen from here; 0 until pyro_machine_cpu_ms() found it */
     int process_fd; /* pidfd of `pid`: readable when it ended */
     int agent_fd;   /* stream socket to the guest agent's virtio-serial port */
     int qmp_fd;     /* stream socket to the monitor */
     int console_fd; /* what the guest's serial console prints; read it or the guest stalls */
     int log_fd;     /* what QEMU (and bwrap) print; read it */
     int network_fd; /* with `network`: the NIC's end, length-prefixed Ethernet frames; else -1 */
-    int info_fd;    /* bwrap's --info-fd, read by pyro_machine_cpu_ms(); -1 without a jail */
 };
 
 /* Of one that never ran: pyro_machine_finish() does nothing. */
 #define PYRO_MACHINE_INIT                                                                          \
-    {.process_fd = -1, .agent_fd = -1, .qmp_fd = -1, .console_fd = -1, .log_fd = -1,               \
-     .network_fd = -1, .info_fd = -1}
+    {                                                                                              \
+        .process_fd = -1, .agent_fd = -1, .qmp_fd = -1, .console_fd = -1, .log_fd = -1,            \
+        .network_fd = -1                                                                           \
+    }
 
 /* Starts QEMU. It dies with the calling thread. PYRO_ERROR_BOOT_FAILED, _MISSING_PROGRAM. */
 int pyro_machine_start(const struct pyro_machine_config *config, struct pyro_machine *ret_machine,

@@ -1,5 +1,5 @@
-/* The guest's way out: passt on one end, the NIC on the other, and a filter of ours between them that
- * drops every frame addressed to the host's loopback (see docs/SECURITY.md). */
+/* The guest's way out: passt on one end, the NIC on the other, and a filter of ours between them
+ * that drops every frame addressed to the host's loopback (see docs/SECURITY.md). */
 #ifndef PYRO_VM_NETWORK_H
 #define PYRO_VM_NETWORK_H
 
@@ -13,9 +13,9 @@
 
 /* The network each guest sees; every guest is alone in its own. IPv4, host byte order. */
 enum {
-    PYRO_NETWORK_ADDRESS = 0x0a6f0002,  /* 10.111.0.2 */
-    PYRO_NETWORK_GATEWAY = 0x0a6f0001,  /* 10.111.0.1 */
-    PYRO_NETWORK_DNS = 0x0a6f0003,      /* 10.111.0.3, forwarded by passt to the host's resolver */
+    PYRO_NETWORK_ADDRESS = 0x0a6f0002, /* 10.111.0.2 */
+    PYRO_NETWORK_GATEWAY = 0x0a6f0001, /* 10.111.0.1 */
+    PYRO_NETWORK_DNS = 0x0a6f0003,     /* 10.111.0.3, forwarded by passt to the host's resolver */
     PYRO_NETWORK_PREFIX = 24,
 };
 
