@@ -15,6 +15,7 @@ help:
 demo:
 	@scripts/setup build run
 	@$(MAKE) --no-print-directory build
+	$(BUILD)/pyro env pull debian:12 >/dev/null
 	$(BUILD)/pyro run debian:12 -- git --version
 
 build: $(BUILD)/build.ninja

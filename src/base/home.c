@@ -63,7 +63,7 @@ static char *find_libexec(void)
             return beside;
         free(beside);
     }
-    return holds_agent(PYRO_LIBEXECDIR) ? strdup(PYRO_LIBEXECDIR) : NULL;
+    return strdup(PYRO_LIBEXECDIR); /* if it is not there either, doctor and the first start say so */
 }
 
 int pyro_home_init(struct pyro_home *home, const char *path, const char *libexec,
@@ -79,16 +79,10 @@ int pyro_home_init(struct pyro_home *home, const char *path, const char *libexec
     home->path = absolute(wanted);
     const char *set = getenv("PYRO_LIBEXEC");
     home->libexec = libexec ? strdup(libexec) : set && *set ? strdup(set) : find_libexec();
-    if (!home->path)
-        return pyro_error_no_memory(error);
-    if (!home->libexec) {
-        pyro_home_finish(home);
-        pyro_error_set(error, PYRO_ERROR_MISSING_PROGRAM,
-                       "cannot find pyro-agent and pyro-supervisor beside the program or in %s",
-                       PYRO_LIBEXECDIR);
-        return pyro_error_hint(error, "install pyro again, or set PYRO_LIBEXEC to their directory");
-    }
-    return 0;
+    if (home->path && home->libexec)
+        return 0;
+    pyro_home_finish(home);
+    return pyro_error_no_memory(error);
 }
 
 int pyro_home_create(struct pyro_home *home, struct pyro_error *error)

@@ -18,7 +18,7 @@ struct pyro_home {
 };
 
 /* Decides where home is (argument, else $PYRO_HOME, $XDG_DATA_HOME/pyro, ~/.local/share/pyro) and
- * finds the programs. Touches nothing on disk. PYRO_ERROR_HOME_UNUSABLE, PYRO_ERROR_MISSING_PROGRAM. */
+ * where the programs should be. Touches nothing on disk. PYRO_ERROR_HOME_UNUSABLE. */
 int pyro_home_init(struct pyro_home *home, const char *path, const char *libexec,
                    struct pyro_error *error);
 

@@ -58,24 +58,27 @@ char *pyro_text_shell_join(const char *const *words, size_t count)
     return text;
 }
 
-/* Edits (insert, delete, replace, swap of neighbours counts two) between two short words. */
+/* Edits between two short words: insert, delete, replace, swap of neighbours (optimal string
+ * alignment). */
 static unsigned distance(const char *a, const char *b)
 {
     enum { LONGEST = 64 };
     size_t length = strnlen(b, LONGEST);
-    unsigned row[LONGEST + 1];
+    unsigned rows[3][LONGEST + 1];
     for (size_t j = 0; j <= length; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 0; a[i] && i < LONGEST; i++) {
-        unsigned diagonal = row[0];
+        rows[0][j] = (unsigned)j;
+    size_t i = 0;
+    for (; a[i] && i < LONGEST; i++) {
+        unsigned *before = rows[(i + 2) % 3], *above = rows[i % 3], *row = rows[(i + 1) % 3];
         row[0] = (unsigned)i + 1;
         for (size_t j = 0; j < length; j++) {
-            unsigned replaced = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = MIN(replaced, MIN(row[j], diagonal) + 1);
+            unsigned replaced = above[j] + (a[i] != b[j]);
+            row[j + 1] = MIN(replaced, MIN(row[j], above[j + 1]) + 1);
+            if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+                row[j + 1] = MIN(row[j + 1], before[j - 1] + 1);
         }
     }
-    return row[length];
+    return rows[i % 3][length];
 }
 
 char *pyro_text_nearest(const char *word, const char *const *names)

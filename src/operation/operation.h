@@ -26,12 +26,12 @@ struct pyro_parameter {
     const char *name; /* snake_case: JSON and Python; the flag is --name-with-dashes */
     enum pyro_type type;
     bool required;
-    bool positional;      /* on the command line */
-    bool rest;            /* on the command line: the words after -- */
-    const char *fallback; /* default as JSON text, NULL: none (then absent unless required) */
-    int64_t minimum, maximum; /* of integers; both 0: no limit */
+    bool positional;            /* on the command line */
+    bool rest;                  /* on the command line: the words after -- */
+    const char *fallback;       /* default as JSON text, NULL: none (then absent unless required) */
+    int64_t minimum, maximum;   /* of integers; both 0: no limit */
     const char *const *choices; /* of strings, NULL-terminated, or NULL */
-    const char *help;     /* one line */
+    const char *help;           /* one line */
 };
 
 /* One member of a result. */
@@ -44,15 +44,16 @@ struct pyro_field {
 };
 
 enum pyro_annotation { /* as MCP has them */
-    PYRO_READ_ONLY = 1 << 0,
-    PYRO_DESTRUCTIVE = 1 << 1,
-    PYRO_IDEMPOTENT = 1 << 2,
-    PYRO_OPEN_WORLD = 1 << 3,
+                       PYRO_READ_ONLY = 1 << 0,
+                       PYRO_DESTRUCTIVE = 1 << 1,
+                       PYRO_IDEMPOTENT = 1 << 2,
+                       PYRO_OPEN_WORLD = 1 << 3,
 };
 
 struct pyro_context;
 
-/* `parameters` is checked and complete: defaults are filled in. Returns 0 and a new object, or -1. */
+/* `parameters` is checked and complete: defaults are filled in. Returns 0 and a new object, or -1.
+ */
 typedef int (*pyro_handler)(struct pyro_context *context, const json_t *parameters,
                             const struct pyro_observer *observer, json_t **ret_result,
                             struct pyro_error *error);
@@ -63,22 +64,26 @@ struct pyro_operation {
     const char *mcp;    /* tool name, NULL: none */
     const char *python; /* method name, NULL: none */
     const char *title;
-    const char *summary; /* one line for --help */
-    const char *description; /* a paragraph: when to use it, what it leaves behind */
+    const char *summary;       /* one line for --help */
+    const char *description;   /* a paragraph: when to use it, what it leaves behind */
+    const char *examples;      /* for --help: command lines, one a line; NULL: none */
+    const char *exit_statuses; /* for --help: what is beyond the usual ones; NULL: nothing */
     unsigned annotations;
     const struct pyro_parameter *parameters; /* ends with a NULL name */
     const struct pyro_field *result;         /* ends with a NULL name */
     pyro_handler handler;
 };
 
-/* All operations, ends with a NULL name. One array per family, joined in table.c. */
+/* All operations, in the order in which --help shows them. One file per family, joined in table.c.
+ */
 extern const struct pyro_operation *const pyro_operations[]; /* NULL-terminated */
 
 const struct pyro_operation *pyro_operation_find(const char *name);
 
 /* Checks `given` (object or NULL) against the description: every unknown, missing, ill-typed and
  * out-of-range member is named in one PYRO_ERROR_INVALID_PARAMETER, unknown ones with the nearest
- * name. `ret_complete` is a new object with defaults filled in. */
+ * name. `ret_complete` is a new object with defaults filled in; an optional member that is null
+ * counts as not given. */
 int pyro_parameters_check(const struct pyro_operation *operation, const json_t *given,
                           json_t **ret_complete, struct pyro_error *error);
 

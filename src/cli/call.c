@@ -1,0 +1,137 @@
+/* Calling the operation, and turning what came of it into output and an exit status. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/cli.h"
+
+enum { EXIT_FAILED = 125 };
+
+static int on_output(void *userdata, enum pyro_stream stream, const void *bytes, size_t size)
+{
+    struct cli *cli = userdata;
+    cli_progress_clear(&cli->progress);
+    cli->progress.wanted = false; /* what the guest writes must not be mixed with ours */
+    int fd = stream == PYRO_STDERR ? STDERR_FILENO : STDOUT_FILENO;
+    int r = cli_write(fd, bytes, size, cli->cancel_fd);
+    if (r < 0 && r != -ECANCELED)
+        cli->write_errno = -r;
+    return r;
+}
+
+static void on_progress(void *userdata, const struct pyro_progress *progress)
+{
+    struct cli *cli = userdata;
+    cli_progress_show(&cli->progress, progress);
+}
+
+static bool runs_command(const struct pyro_operation *operation)
+{
+    for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
+        if (p->type == PYRO_TYPE_COMMAND)
+            return true;
+    }
+    return false;
+}
+
+/* Input that somebody redirected. A terminal is not forwarded: there is no terminal in the guest.
+ */
+static int find_stdin(void)
+{
+    struct stat status;
+    if (fstat(STDIN_FILENO, &status) < 0)
+        return -1;
+    mode_t mode = status.st_mode;
+    return S_ISFIFO(mode) || S_ISREG(mode) || S_ISSOCK(mode) ? STDIN_FILENO : -1;
+}
+
+int cli_fail(const struct cli *cli, const char *command, const struct pyro_error *error)
+{
+    cli_print(stderr, "%s: %s\n", command, error->message);
+    if (error->hint[0])
+        cli_print(stderr, "  hint: %s\n", error->hint);
+    if (cli->json) {
+        cleanup_free char *message =
+            pyro_text_to_utf8(error->message, strlen(error->message), NULL);
+        cleanup_free char *hint = pyro_text_to_utf8(error->hint, strlen(error->hint), NULL);
+        cleanup_free char *field = pyro_text_to_utf8(error->field, strlen(error->field), NULL);
+        cleanup_json json_t *report = json_pack(
+            "{s:{s:s, s:s?, s:s?, s:s?}}", "error", "code", pyro_error_name(error->code), "message",
+            message, "hint", error->hint[0] ? hint : NULL, "field", error->field[0] ? field : NULL);
+        cli_print_json(report);
+    }
+    return pyro_error_exit_status(error->code);
+}
+
+/* The bytes went where nobody reads (as `head` does when it has seen enough), or could not be kept.
+ */
+static int fail_write(const struct cli *cli, const char *command)
+{
+    if (cli->write_errno == EPIPE)
+        return 128 + SIGPIPE;
+    cli_print(stderr, "%s: cannot write the output: %s\n", command, strerror(cli->write_errno));
+    return EXIT_FAILED;
+}
+
+/* The command's own status; for `doctor`, whether all is well. */
+static int exit_status(const json_t *result)
+{
+    const json_t *code = json_object_get(result, "exit_code");
+    if (json_is_integer(code))
+        return (int)json_integer_value(code) & 0xff;
+    return json_is_false(json_object_get(result, "ok")) ? 1 : 0;
+}
+
+static bool wants_progress(const struct cli *cli)
+{
+    return cli->verbose || isatty(STDERR_FILENO) || !(cli->json || runs_command(cli->operation));
+}
+
+static int show_result(struct cli *cli, const json_t *result)
+{
+    if (cli->json)
+        cli_print_json(result);
+    else if (!runs_command(cli->operation) || cli->verbose || isatty(STDERR_FILENO))
+        cli_render(cli->operation, result);
+    return exit_status(result);
+}
+
+static int call(struct cli *cli, const char *command, const json_t *given)
+{
+    struct pyro_error error = PYRO_ERROR_INIT;
+    struct pyro_context *context = NULL;
+    cleanup_json json_t *result = NULL;
+    bool streams = runs_command(cli->operation);
+    const struct pyro_observer observer = {
+        .userdata = cli,
+        .output = streams && !cli->json ? on_output : NULL,
+        .progress = on_progress,
+        .cancel_fd = cli->cancel_fd,
+        .stdin_fd = streams ? find_stdin() : -1,
+    };
+    int r = pyro_open(NULL, &context, &error);
+    if (r == 0)
+        r = pyro_operation_call(context, cli->operation, given, &observer, &result, &error);
+    cli_progress_clear(&cli->progress);
+    pyro_close(context);
+    if (cli->write_errno)
+        return fail_write(cli, command);
+    if (r == 0)
+        return show_result(cli, result);
+    int status = cli_fail(cli, command, &error);
+    bool by_signal = error.code == PYRO_ERROR_CANCELLED && cli_signals_caught();
+    return by_signal ? 128 + cli_signals_caught() : status;
+}
+
+int cli_call(struct cli *cli, const json_t *given)
+{
+    char command[64];
+    snprintf(command, sizeof(command), "pyro %s", cli->operation->cli);
+    cli->cancel_fd = cli_signals_catch();
+    cli_progress_init(&cli->progress, wants_progress(cli));
+    return call(cli, command, given);
+}

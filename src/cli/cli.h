@@ -1,0 +1,46 @@
+/* The command `pyro`: it parses words, calls one operation, and shows the result. What can be
+ * called, and with what, comes from the operation table. */
+#ifndef PYRO_CLI_CLI_H
+#define PYRO_CLI_CLI_H
+
+#include <stdio.h>
+
+#include "cli/progress.h"
+#include "operation/operation.h"
+
+/* One run of the program. */
+struct cli {
+    const struct pyro_operation *operation;
+    bool json, verbose;
+    int cancel_fd;
+    int write_errno; /* why stdout or stderr took no more; 0: they did */
+    struct cli_progress progress;
+};
+
+/* signals.c: SIGINT, SIGTERM and SIGHUP make a descriptor readable instead of ending the program,
+ * so that nothing is left behind. The descriptor, or a negative errno. */
+int cli_signals_catch(void);
+/* The first signal that came, 0 if none did. */
+int cli_signals_caught(void);
+
+/* output.c: bytes to stdout or stderr, in an order and at a pace that their reader decides.
+ * 0 or a negative errno; -ECANCELED when a signal came while the reader kept us waiting. */
+int cli_write(int fd, const void *bytes, size_t size, int cancel_fd);
+/* Text for people: control characters are made harmless, because names and messages may come from
+ * anywhere. */
+void cli_print(FILE *file, const char *format, ...) PYRO_PRINTF(2, 3);
+/* One value and a newline on stdout: pretty on a terminal, one line otherwise. */
+void cli_print_json(const json_t *value);
+/* Whether `file` is a terminal that shows UTF-8, and one that shows colours. */
+bool cli_shows_utf8(FILE *file);
+bool cli_shows_colour(FILE *file);
+
+/* call.c: calls the operation and shows its progress, output, result or error. The exit status. */
+int cli_call(struct cli *cli, const json_t *given);
+/* Shows an error; the exit status. */
+int cli_fail(const struct cli *cli, const char *command, const struct pyro_error *error);
+
+/* render.c: a result for people. */
+void cli_render(const struct pyro_operation *operation, const json_t *result);
+
+#endif

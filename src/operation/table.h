@@ -1,0 +1,27 @@
+/* Inside the operation room: every operation, each defined in its family's file. */
+#ifndef PYRO_OPERATION_TABLE_H
+#define PYRO_OPERATION_TABLE_H
+
+#include "operation/operation.h"
+
+/* environments.c */
+extern const struct pyro_operation pyro_env_list_operation;
+extern const struct pyro_operation pyro_env_pull_operation;
+extern const struct pyro_operation pyro_env_inspect_operation;
+extern const struct pyro_operation pyro_env_prune_operation;
+
+/* doctor.c */
+extern const struct pyro_operation pyro_doctor_operation;
+
+/* vms_table.c; the handlers are in vms.c */
+extern const struct pyro_operation pyro_vm_run_operation;
+extern const struct pyro_operation pyro_vm_create_operation;
+extern const struct pyro_operation pyro_vm_start_operation;
+extern const struct pyro_operation pyro_vm_exec_operation;
+extern const struct pyro_operation pyro_vm_stop_operation;
+extern const struct pyro_operation pyro_vm_delete_operation;
+extern const struct pyro_operation pyro_vm_status_operation;
+extern const struct pyro_operation pyro_vm_network_info_operation;
+extern const struct pyro_operation pyro_vm_reap_expired_operation;
+
+#endif

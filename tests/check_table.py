@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Checks the operation table against the public contract: names in every front, parameters, defaults,
+results. What stands here is what users may rely on, written down a second time on purpose.
+
+    tests/check_table.py    PYRO_TEST_BUILD names the directory with `pyro` (default: build)
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PROGRAM = pathlib.Path(os.environ.get("PYRO_TEST_BUILD", ROOT / "build")) / "pyro"
+
+# operation: (command, MCP tool, Python method)
+NAMES = {
+    "env_list": ("env list", "vm_list_environments", "list_environments"),
+    "env_pull": ("env pull", None, "pull_environment"),
+    "env_inspect": ("env inspect", None, "inspect_environment"),
+    "env_prune": ("env prune", None, "prune_environments"),
+    "vm_run": ("run", "vm_run", "run_in_vm"),
+    "vm_create": (None, "vm_create", "create_vm"),
+    "vm_start": (None, "vm_start", "start_vm"),
+    "vm_exec": (None, "vm_exec", "exec_vm"),
+    "vm_stop": (None, "vm_stop", "stop_vm"),
+    "vm_delete": (None, "vm_delete", "delete_vm"),
+    "vm_status": (None, "vm_status", "status_vm"),
+    "vm_network_info": (None, "vm_network_info", "network_info_vm"),
+    "vm_reap_expired": (None, "vm_reap_expired", "reap_expired"),
+    "doctor": ("doctor", None, None),
+}
+
+SHAPE = {
+    "environment": ...,
+    "vcpu_count": 1,
+    "mem_mib": 1024,
+    "network": False,
+    "allow_host_compat": False,
+}
+ID = {"vm_id": ...}
+# operation: {parameter: default}; ... means required
+PARAMETERS = {
+    "env_list": {},
+    "env_pull": {"environment": ...},
+    "env_inspect": {"environment": ...},
+    "env_prune": {},
+    "vm_run": {**SHAPE, "timeout_seconds": 300, "ttl_seconds": None, "command": ...},
+    "vm_create": {**SHAPE, "ttl_seconds": 600},
+    "vm_start": ID,
+    "vm_exec": {**ID, "command": ..., "timeout_seconds": 30},
+    "vm_stop": ID,
+    "vm_delete": ID,
+    "vm_status": ID,
+    "vm_network_info": ID,
+    "vm_reap_expired": {},
+    "doctor": {},
+}
+
+ENTRY = """name version description platform distribution distribution_version default_packages source
+    installed"""
+INSTALLED = """install_dir kernel_image rootfs_image rootfs_digest rootfs_bytes disk_usage_bytes
+    kernel_version package_count installed_at templates"""
+ISOLATION = "execution_mode accelerator isolation boot_ms boot_kind"
+RECORD = f"""vm_id environment state vcpu_count mem_mib ttl_seconds created_at expires_at
+    network_enabled allow_host_compat {ISOLATION}"""
+EXEC = f"""command exit_code stdout stderr stdout_truncated stderr_truncated stdout_bytes stderr_bytes
+    stdout_path stderr_path duration_ms timed_out environment vm_id {ISOLATION} cleanup"""
+RESULTS = {
+    "env_list": "catalog_version environments",
+    "env_pull": f"{ENTRY} {INSTALLED}",
+    "env_inspect": f"{ENTRY} {INSTALLED}",
+    "env_prune": "deleted count freed_bytes",
+    "vm_run": EXEC,
+    "vm_exec": EXEC,
+    "vm_create": RECORD,
+    "vm_start": RECORD,
+    "vm_stop": RECORD,
+    "vm_status": RECORD,
+    "vm_delete": "vm_id deleted",
+    "vm_network_info": "vm_id network_enabled guest_ip gateway dns mac backend",
+    "vm_reap_expired": "reaped_vm_ids count",
+    "doctor": "ok checks accelerator accelerator_reason isolation qemu_version home environments",
+}
+
+RUN_FLAGS = """--vcpu-count --mem-mib --timeout-seconds --ttl-seconds --network
+    --allow-host-compat"""
+
+problems = []
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        problems.append(f"{what}: {got!r}, wanted {wanted!r}")
+
+
+def check_operation(name, operation):
+    fronts = tuple(operation[front] for front in ("cli", "mcp", "python"))
+    expect(f"{name}: names", fronts, NAMES[name])
+    parameters = {p["name"]: ... if p["required"] else p["default"] for p in operation["parameters"]}
+    expect(f"{name}: parameters", parameters, PARAMETERS[name])
+    fields = {field["name"] for field in operation["result"]}
+    expect(f"{name}: missing in the result", set(RESULTS[name].split()) - fields, set())
+    for parameter in operation["parameters"]:
+        if not parameter["positional"] and not parameter["rest"]:
+            flag = "--" + parameter["name"].replace("_", "-")
+            expect(f"{name}: flag of {parameter['name']}", parameter["flag"], flag)
+
+
+def main():
+    output = subprocess.run([PROGRAM, "help", "--json"], capture_output=True, check=True).stdout
+    operations = {operation["name"]: operation for operation in json.loads(output)["operations"]}
+    expect("operations", sorted(operations), sorted(NAMES))
+    for name in sorted(operations.keys() & NAMES.keys()):
+        check_operation(name, operations[name])
+    run = operations.get("vm_run", {"parameters": []})["parameters"]
+    flags = {p["flag"] for p in run if not p["positional"] and not p["rest"]}
+    expect("pyro run: flags", flags, set(RUN_FLAGS.split()))
+    expect("pyro run: positionals", [p["name"] for p in run if p["positional"]], ["environment"])
+    print("\n".join(problems) or f"table: {len(operations)} operations as the contract has them")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
