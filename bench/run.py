@@ -22,40 +22,24 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "guest"))
-from conftest import BASE, Api, Pyro  # noqa: E402
+from conftest import BASE, Api, Installation, Pyro  # noqa: E402
 
 MEM_MIB = 1024
 
 
-def tsc_khz(home):
-    cache = json.loads((home / "cache" / "host.json").read_text())
-
-    def find(value):
-        if isinstance(value, dict):
-            if isinstance(value.get("tsc_khz"), int):
-                return value["tsc_khz"]
-            return next(filter(None, map(find, value.values())), None)
-        return None
-
-    return find(cache)
-
-
-def floor(bundle, installation, khz):
+def floor(bundle, installation):
     """Seconds from starting QEMU to the agent's first frame."""
     with tempfile.TemporaryDirectory() as name:
         place = pathlib.Path(name)
         shutil.copy(bundle / "overlay.qcow2", place / "overlay.qcow2")
-        (place / "rootfs.ext4").symlink_to(installation["rootfs_image"])
+        (place / "rootfs.ext4").symlink_to(installation.directory / "rootfs.ext4")
         ours, theirs = socket.socketpair()
-        append = "console=ttyS0 quiet reboot=t panic=-1"
-        if khz:
-            append += f" tsc_early_khz={khz} tsc=reliable"
         command = [
             os.environ.get("PYRO_QEMU", "qemu-system-x86_64"), "-M", "microvm", "-accel",
             "tcg,thread=multi", "-cpu", "max", "-m", str(MEM_MIB), "-nodefaults",
             "-no-user-config", "-display", "none", "-serial", "null", "-no-reboot",
-            "-kernel", installation["kernel_image"], "-initrd", bundle / "initrd",
-            "-append", append,
+            "-kernel", installation.kernel, "-initrd", bundle / "initrd",
+            "-append", "console=ttyS0 quiet reboot=t panic=-1" + installation.kernel_words,
             "-drive", f"id=root,file={place}/overlay.qcow2,format=qcow2,if=none,cache=unsafe",
             "-device", "virtio-blk-device,drive=root", "-device", "virtio-serial-device",
             "-chardev", f"socket,id=agent,fd={theirs.fileno()}",
@@ -100,14 +84,14 @@ def main():
         pyro = Pyro(home, logs)
         assert pyro.run("env", "pull", BASE, timeout=900).returncode == 0
         api = Api(home)
-        installation = api.call("env_inspect", environment=BASE)
+        installation = Installation(home)
         vm_id = api.call("vm_create", environment=BASE, mem_mib=MEM_MIB)["vm_id"]
         bundle = home / "vms" / vm_id
         figures = {"floor": [], "first_output": [], "whole": []}
         parts = {"boot_qemu_ms": [], "boot_kernel_ms": [], "boot_agent_ms": [], "boot_ms": []}
         whole(pyro)  # warms the host's page cache
         for _ in range(rounds):
-            figures["floor"].append(floor(bundle, installation, tsc_khz(home)))
+            figures["floor"].append(floor(bundle, installation))
             first, all_of_it = whole(pyro)
             figures["first_output"].append(first)
             figures["whole"].append(all_of_it)

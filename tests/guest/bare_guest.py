@@ -23,14 +23,6 @@ def newc(name, mode, content):
     return padded + content + bytes(-len(content) % 4)
 
 
-def tsc_arguments():
-    """Under emulation the kernel must be told the frequency of the host's time stamp counter, or it may hang."""
-    for line in subprocess.run(["dmesg"], capture_output=True, text=True).stdout.splitlines():
-        if "tsc: Detected" in line:
-            return f" tsc_early_khz={int(float(line.split('Detected')[1].split()[0]) * 1000)} tsc=reliable"
-    return ""
-
-
 class Result:
     def __init__(self):
         self.stdout, self.stderr = bytearray(), bytearray()
@@ -46,8 +38,9 @@ class Guest:
     """With `path`, QEMU listens there and the caller connects; else the two ends of a socket pair are joined for good.
     With `network`, there is a network card with nobody at the other end."""
 
-    def __init__(self, environment, agent, directory, memory_mib=512, path=None, network=False):
-        environment, directory = pathlib.Path(environment), pathlib.Path(directory)
+    def __init__(self, installation, directory, memory_mib=512, path=None, network=False):
+        """`installation`: kernel, environment's directory, agent and further kernel words (conftest.Installation)."""
+        environment, agent, directory = installation.directory, installation.agent, pathlib.Path(directory)
         self.console = directory / "console.log"
         initrd = directory / "initrd"
         initrd.write_bytes((environment / "modules.cpio").read_bytes()
@@ -64,8 +57,8 @@ class Guest:
         self.qemu = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory_mib),
              "-nodefaults", "-no-user-config", "-display", "none", "-serial", f"file:{self.console}", "-no-reboot",
-             "-kernel", str(environment / "vmlinuz"), "-initrd", str(initrd),
-             "-append", "console=ttyS0 quiet reboot=t panic=-1" + tsc_arguments(),
+             "-kernel", str(installation.kernel), "-initrd", str(initrd),
+             "-append", "console=ttyS0 quiet reboot=t panic=-1" + installation.kernel_words,
              "-drive", f"id=root,file={disk},format=qcow2,if=none,cache=unsafe", "-device", "virtio-blk-device,drive=root",
              "-device", "virtio-serial-device", "-chardev", channel,
              "-device", "virtserialport,chardev=agent,name=pyro.agent", *card], pass_fds=[theirs.fileno()], cwd=environment)

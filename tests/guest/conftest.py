@@ -221,6 +221,24 @@ def base(home):
     return BASE
 
 
+class Installation:
+    """What a bare QEMU needs to boot debian:12-base with our agent."""
+
+    def __init__(self, home):
+        entry = Pyro(home, tempfile.gettempdir()).json("env", "inspect", BASE)
+        self.directory = pathlib.Path(entry["install_dir"])
+        self.kernel, self.agent = entry["kernel_image"], BUILD / "pyro-agent"
+        cached = json.loads((home / "cache" / "host.json").read_text())
+        khz = cached["verdicts"]["tsc"]["khz"]
+        self.kernel_words = f" tsc_early_khz={khz} tsc=reliable" if khz else ""
+
+
+@pytest.fixture(scope="session")
+def installation(home, base):
+    Pyro(home, tempfile.gettempdir()).run("doctor")  # fills the cache of the host's verdicts
+    return Installation(home)
+
+
 @pytest.fixture
 def bare(home, tmp_path, request):
     """`pyro` on the shared home, with nothing pulled. Whatever it started is ended afterwards."""

@@ -1,5 +1,4 @@
-"""The guest agent in a real guest, spoken to frame by frame. Needs PYRO_TEST_ENVIRONMENT, the directory of an installed
-environment (vmlinuz, modules.cpio, overlay.qcow2), and PYRO_TEST_AGENT, the agent to put into its initrd."""
+"""The guest agent in a real guest, spoken to frame by frame by a second implementation of docs/PROTOCOL.md."""
 
 import errno
 import os
@@ -11,21 +10,19 @@ import pytest
 import bare_guest
 import frames
 
-ENVIRONMENT, AGENT = os.environ.get("PYRO_TEST_ENVIRONMENT"), os.environ.get("PYRO_TEST_AGENT")
 NETWORK = (b"\x02pyro1", 0x0A0C0002, 0x0A0C0001, 0x0A0C0003, 24)  # 10.12.0.2 behind 10.12.0.1
-pytestmark = pytest.mark.skipif(not (ENVIRONMENT and AGENT), reason="PYRO_TEST_ENVIRONMENT or PYRO_TEST_AGENT is not set")
 
 
 class Shared:
     """One guest for all tests of this file; a test that ends it makes the next one boot again."""
 
-    def __init__(self, factory):
-        self.factory, self.guest = factory, None
+    def __init__(self, factory, installation):
+        self.factory, self.installation, self.guest = factory, installation, None
 
     def booted(self):
         if self.guest is None or self.guest.qemu.poll() is not None:
             self.close()
-            self.guest = bare_guest.Guest(ENVIRONMENT, AGENT, self.factory.mktemp("guest"))
+            self.guest = bare_guest.Guest(self.installation, self.factory.mktemp("guest"))
             self.guest.ready = frames.parse_ready(self.guest.vm_frame(frames.READY, bare_guest.BOOT_SECONDS))
             self.guest.has_identity = False
         return self.guest
@@ -36,8 +33,8 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    holder = Shared(tmp_path_factory)
+def shared(tmp_path_factory, installation):
+    holder = Shared(tmp_path_factory, installation)
     yield holder
     holder.close()
 
@@ -306,8 +303,8 @@ def test_garbage_ends_the_vm(guest):
     assert "pyro-agent: " in guest.console.read_text()
 
 
-def test_hosts_come_and_go(tmp_path):
-    guest = bare_guest.Guest(ENVIRONMENT, AGENT, tmp_path, path=tmp_path / "socket", network=True)
+def test_hosts_come_and_go(tmp_path, installation):
+    guest = bare_guest.Guest(installation, tmp_path, path=tmp_path / "socket", network=True)
     try:
         guest.connect()
         guest.vm_frame(frames.READY, bare_guest.BOOT_SECONDS)
