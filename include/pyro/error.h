@@ -1,7 +1,7 @@
 /* Errors: one table of stable codes, one struct that every failing call fills in.
  *
  * The table drives the exit status of the command, the class in Python and the text in MCP. Names
- * are stable; new ones may be added. `docs/ERRORS.md` is checked against it by a test.
+ * are stable; new ones may be added. docs/REFERENCE.md lists them.
  */
 #ifndef PYRO_ERROR_H
 #define PYRO_ERROR_H
@@ -48,7 +48,7 @@ enum pyro_error_code {
 #define X(code, name, exit_status, python) PYRO_ERROR_##code,
     PYRO_ERROR_TABLE(X)
 #undef X
-    PYRO_ERROR_COUNT,
+        PYRO_ERROR_COUNT,
 };
 
 /* Owned by the caller, written only on failure. `message` says what was asked and what is wrong,
@@ -61,7 +61,10 @@ struct pyro_error {
     char hint[512];
 };
 
-#define PYRO_ERROR_INIT {.code = PYRO_ERROR_NONE}
+#define PYRO_ERROR_INIT                                                                            \
+    {                                                                                              \
+        .code = PYRO_ERROR_NONE                                                                    \
+    }
 
 /* Stable name of a code, "unknown" for one that is out of range. */
 const char *pyro_error_name(enum pyro_error_code code);

@@ -1,8 +1,9 @@
 /* The public C API of pyro: open a context, call operations by name, close it.
  *
  * Every operation of the table (`pyro_operation_list`) takes one JSON object and returns one; the
- * shapes are in docs/API.md, which is generated from the same table. JSON text keeps the ABI small:
- * four functions and three structs serve every front, and a new operation changes none of them.
+ * shapes are in docs/REFERENCE.md, which is generated from the same table. JSON text keeps the ABI
+ * small: four functions and three structs serve every front, and a new operation changes none of
+ * them.
  *
  * A context may be used by one thread at a time; open one per thread, they are cheap. Nothing here
  * exits, logs, or changes signal dispositions. All strings are UTF-8.
@@ -61,7 +62,10 @@ struct pyro_observer {
     int stdin_fd;  /* forwarded to the command by operations that run one. -1: empty stdin */
 };
 
-#define PYRO_OBSERVER_INIT {.cancel_fd = -1, .stdin_fd = -1}
+#define PYRO_OBSERVER_INIT                                                                         \
+    {                                                                                              \
+        .cancel_fd = -1, .stdin_fd = -1                                                            \
+    }
 
 /* Opens a context. `options` may be NULL. Nothing is created on disk before an operation needs it.
  * Returns 0 and a context to be closed with pyro_close(), or -1 and `error` filled in. */
