@@ -57,6 +57,16 @@ static void check_clock(struct pyro_doctor *doctor)
                         host->tsc_reason);
 }
 
+/* The setting that forbids user namespaces differs between distributions. */
+static const char *namespaces_fix(void)
+{
+    if (access("/proc/sys/kernel/unprivileged_userns_clone", F_OK) == 0)
+        return "sudo sysctl -w kernel.unprivileged_userns_clone=1";
+    if (access("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", F_OK) == 0)
+        return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
+    return "sudo sysctl -w user.max_user_namespaces=15000";
+}
+
 /* Tried in a child, because a process cannot leave a user namespace again. */
 static int try_user_namespace(void)
 {
@@ -76,12 +86,7 @@ static void check_namespaces(struct pyro_doctor *doctor)
         pyro_doctor_add(doctor, "user_namespaces", PYRO_VERDICT_OK, NULL, "can be made");
         return;
     }
-    const char *fix = "sudo sysctl -w user.max_user_namespaces=15000";
-    if (access("/proc/sys/kernel/unprivileged_userns_clone", F_OK) == 0)
-        fix = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
-    else if (access("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", F_OK) == 0)
-        fix = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
-    pyro_doctor_add(doctor, "user_namespaces", PYRO_VERDICT_WARNING, fix,
+    pyro_doctor_add(doctor, "user_namespaces", PYRO_VERDICT_WARNING, namespaces_fix(),
                     "cannot be made (%s): no jail around QEMU, and only root can build "
                     "environments",
                     strerror(-r));
@@ -96,7 +101,7 @@ static void check_jail(struct pyro_doctor *doctor)
         pyro_doctor_add_package(doctor, "jail", PYRO_VERDICT_WARNING, "bubblewrap",
                                 "bubblewrap is missing: QEMU would run with its own sandbox only");
     else
-        pyro_doctor_add(doctor, "jail", PYRO_VERDICT_WARNING, NULL,
+        pyro_doctor_add(doctor, "jail", PYRO_VERDICT_WARNING, namespaces_fix(),
                         "%s: QEMU would run with its own sandbox only", host->jail_reason);
 }
 
