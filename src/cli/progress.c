@@ -50,7 +50,9 @@ static void draw(struct cli_progress *progress, const struct pyro_progress *step
         cells[BAR_WIDTH] = '\0';
         snprintf(bar, sizeof(bar), " [%s] %3u%%", cells, percent(step));
     }
-    snprintf(line, columns(), "%s %s%s %s", step->operation, step->phase, bar, step->message);
+    /* The seconds show that something goes on where nobody knows how much is left. */
+    snprintf(line, columns(), "%s %s%s %s, %u s", step->operation, step->phase, bar, step->message,
+             (unsigned)((pyro_now_ms() - progress->started_at_ms) / 1000));
     fputs("\r\033[K", stderr);
     cli_print(stderr, "%s", line);
     progress->drawn = true;
@@ -75,6 +77,9 @@ void cli_progress_show(struct cli_progress *progress, const struct pyro_progress
     if (strcmp(progress->phase, known.phase) == 0 && now_ms < progress->shown_at_ms + pause_ms)
         return;
     snprintf(progress->phase, sizeof(progress->phase), "%s", known.phase);
+    if (strcmp(progress->operation, step->operation) != 0)
+        progress->started_at_ms = now_ms;
+    snprintf(progress->operation, sizeof(progress->operation), "%s", step->operation);
     progress->shown_at_ms = now_ms;
     if (progress->live)
         draw(progress, &known);

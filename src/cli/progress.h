@@ -8,9 +8,10 @@
 
 struct cli_progress {
     bool wanted;
-    bool live;  /* stderr is a terminal */
-    bool drawn; /* a live line stands there */
-    char phase[48];
+    bool live;                     /* stderr is a terminal */
+    bool drawn;                    /* a live line stands there */
+    char operation[16], phase[48]; /* shown last */
+    uint64_t started_at_ms;        /* the operation */
     uint64_t shown_at_ms;
 };
 

@@ -29,7 +29,8 @@ enum {
 
 static bool is_set_here(const char *variable)
 {
-    static const char *const names[] = {"LC_ALL=", "LANGUAGE=", "TMPDIR=", "KERNEL_PACKAGE=", NULL};
+    static const char *const names[] = {
+        "LC_ALL=", "LANGUAGE=", "TMPDIR=", "KERNEL_PACKAGE=", "SOURCE_PACKAGES=", NULL};
     for (size_t i = 0; names[i]; i++) {
         if (strncmp(variable, names[i], strlen(names[i])) == 0)
             return true;
@@ -47,9 +48,13 @@ static void make_environ(const struct pyro_pull *pull, struct pyro_argv *variabl
     pyro_argv_add(variables, "LC_ALL=C");
     pyro_argv_addf(variables, "TMPDIR=%s", pull->staging.work);
     pyro_argv_addf(variables, "KERNEL_PACKAGE=%s", pull->environment->kernel_package);
+    pyro_argv_addf(variables, "SOURCE_PACKAGES=%s",
+                   pull->environment->source_packages ? "yes" : "no");
 }
 
-/* In unshare mode all mounts are in a mount namespace that ends with mmdebstrap, for root as well.
+/* What apt and dpkg are told stays in the environment. Without translations, and with lists in a
+ * format that is larger but faster to unpack, an update in a guest takes half the time.
+ * In unshare mode all mounts are in a mount namespace that ends with mmdebstrap, for root as well.
  * No mirror is named: mmdebstrap knows where its distribution's packages are. */
 static void make_argv(const struct pyro_environment *environment, struct pyro_argv *argv)
 {
@@ -59,16 +64,15 @@ static void make_argv(const struct pyro_environment *environment, struct pyro_ar
                                         "--format=tar",
                                         "--dpkgopt=force-unsafe-io",
                                         "--aptopt=Acquire::Retries \"3\"",
-                                        "--dpkgopt=path-exclude=/usr/share/locale/*",
-                                        "--dpkgopt=path-include=/usr/share/locale/locale.alias",
-                                        "--dpkgopt=path-exclude=/usr/share/man/[a-z][a-z]/*",
-                                        "--dpkgopt=path-exclude=/usr/share/man/[a-z][a-z]_*",
+                                        "--aptopt=Acquire::Languages \"none\"",
+                                        "--aptopt=Acquire::CompressionTypes::Order:: \"gz\"",
                                         NULL};
     pyro_argv_add_all(argv, words);
     if (access(merged_usr_hooks, X_OK) == 0)
         pyro_argv_addf(argv, "--hook-directory=%s", merged_usr_hooks);
     for (size_t i = 0; environment->packages[i]; i++)
         pyro_argv_addf(argv, "--include=%s", environment->packages[i]);
+    pyro_argv_addf(argv, "--extract-hook=%s", pyro_builder_extract_hook);
     pyro_argv_addf(argv, "--customize-hook=%s", pyro_builder_hook);
     pyro_argv_add(argv, environment->suite);
     pyro_argv_add(argv, "-");

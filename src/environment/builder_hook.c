@@ -2,6 +2,24 @@
 
 #include "environment/image.h"
 
+/* The scripts end without a newline: mmdebstrap first asks whether they are names of files, and
+ * Perl finds a newline at the end of a name suspicious. */
+
+/* Not by mmdebstrap's --dpkgopt: for its sake mmdebstrap would pass every package of the base
+ * system through a filter of its own, which takes longer than unpacking it. */
+const char pyro_builder_extract_hook[] =
+    "set -eu\n"
+    "root=$1\n"
+    "cat > \"$root/etc/dpkg/dpkg.cfg.d/50pyro\" <<'END'\n"
+    "path-exclude=/usr/share/locale/*\n"
+    "path-include=/usr/share/locale/locale.alias\n"
+    "path-exclude=/usr/share/man/[a-z][a-z]/*\n"
+    "path-exclude=/usr/share/man/[a-z][a-z]_*\n"
+    "END\n"
+    "cd \"$root/usr/share\"\n"
+    "find locale -mindepth 1 -maxdepth 1 ! -name locale.alias -exec rm -r {} +\n"
+    "rm -rf man/[a-z][a-z] man/[a-z][a-z]_*";
+
 /* The kernel's package is unpacked, not installed: installing would draw in what makes an initrd.
  * It cannot be unpacked over the root, where it would replace the symlink /lib by a directory. Of
  * the drivers only those stay that a virtual machine can use. */
@@ -33,8 +51,10 @@
     "echo pyro > \"$root/etc/hostname\"\n"                                                         \
     "printf '127.0.0.1\\tlocalhost pyro\\n::1\\tlocalhost ip6-localhost\\n' > "                    \
     "\"$root/etc/hosts\"\n"                                                                        \
-    "sed -i '/^deb /{p;s/^deb /deb-src /}' \"$root/etc/apt/sources.list\"\n"                       \
-    "mkdir -p -m 0755 \"$root/workspace\"\n"
+    "if [ \"$SOURCE_PACKAGES\" = yes ]; then\n"                                                    \
+    "    sed -i '/^deb /{p;s/^deb /deb-src /}' \"$root/etc/apt/sources.list\"\n"                   \
+    "fi\n"                                                                                         \
+    "mkdir -p -m 0755 \"$root/workspace\""
 
 const char pyro_builder_hook[] = "set -eu\n"
                                  "root=$1\n"

@@ -22,7 +22,7 @@ static const char *const build_packages[] = {
 
 /* What all entries of a distribution share. */
 #define DEBIAN_12                                                                                  \
-    .version = "1", .platform = "linux/amd64", .distribution = "debian",                           \
+    .version = "2", .platform = "linux/amd64", .distribution = "debian",                           \
     .distribution_version = "12", .suite = "bookworm", .kernel_package = "linux-image-cloud-amd64"
 
 static const struct pyro_environment debian_12 = {
@@ -48,6 +48,7 @@ static const struct pyro_environment debian_12_build = {
     .description =
         "Debian 12 with git, a C and C++ tool chain, make, python3 and what builds packages",
     .packages = build_packages,
+    .source_packages = true,
 };
 
 const struct pyro_environment *const pyro_catalog[] = {

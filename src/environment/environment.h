@@ -4,7 +4,7 @@
  *   manifest.json   what was built, when, from what; size and SHA-256 of the next four
  *   rootfs.ext4     the root file system; as large as its content needs, a guest grows it
  *   overlay.qcow2   an empty qcow2 overlay of 16 GiB over it; each VM starts with a copy
- *   vmlinuz         the kernel
+ *   vmlinux         the kernel, unpacked; vmlinuz when it cannot be
  *   modules.cpio    the few modules that the agent loads, as an uncompressed newc archive
  *   verified.json   in which state each file had its digest computed last
  *   build.log       what mmdebstrap said
@@ -40,6 +40,7 @@ struct pyro_environment {
     const char *suite;           /* what mmdebstrap is asked for */
     const char *kernel_package;  /* "linux-image-cloud-amd64" */
     const char *const *packages; /* beyond the minimal base; NULL-terminated */
+    bool source_packages;        /* apt is told where they are, which costs each update time */
 };
 
 /* The catalog, NULL-terminated. */

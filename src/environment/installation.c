@@ -36,7 +36,8 @@ static int fill_in(struct pyro_installation *installation, struct pyro_error *er
     const char *directory = installation->directory;
     installation->rootfs = pyro_text_format("%s/rootfs.ext4", directory);
     installation->overlay = pyro_text_format("%s/overlay.qcow2", directory);
-    installation->kernel = pyro_text_format("%s/vmlinuz", directory);
+    installation->kernel =
+        pyro_text_format("%s/%s", directory, pyro_manifest_kernel(installation->manifest));
     installation->modules = pyro_text_format("%s/modules.cpio", directory);
     installation->kernel_version =
         strdup(pyro_json_text(installation->manifest, "kernel_version", ""));

@@ -12,6 +12,7 @@
 #include "environment/cpio.h"
 #include "environment/image.h"
 #include "environment/tarball.h"
+#include "environment/vmlinux.h"
 
 enum {
     KERNEL_MAX = 64 << 20,
@@ -133,6 +134,23 @@ static int check_complete(const struct collection *collection, struct pyro_error
     return 0;
 }
 
+/* Under emulation the decompressor would take a quarter of the whole boot. */
+static int unpack_kernel(struct collection *collection, struct pyro_error *error)
+{
+    uint8_t *plain;
+    size_t size;
+    int r = pyro_vmlinux_unpack(collection->kernel, collection->kernel_size, &plain, &size);
+    if (r == -ENOMEM)
+        return pyro_error_no_memory(error);
+    collection->facts.file = r < 0 ? PYRO_KERNEL_PACKED : PYRO_KERNEL_PLAIN;
+    if (r < 0)
+        return 0;
+    free(collection->kernel);
+    collection->kernel = plain;
+    collection->kernel_size = size;
+    return 0;
+}
+
 static int write_modules(const struct collection *collection, int directory)
 {
     cleanup_close int fd =
@@ -164,9 +182,11 @@ int pyro_kernel_extract(int tar_fd, int directory, struct pyro_kernel_facts *ret
     pyro_tarball_finish(&tarball);
     if (r == 0)
         r = check_complete(&collection, error);
+    if (r == 0)
+        r = unpack_kernel(&collection, error);
     if (r == 0) {
-        r = pyro_file_replace_at(directory, "vmlinuz", collection.kernel, collection.kernel_size,
-                                 0600, 1);
+        r = pyro_file_replace_at(directory, collection.facts.file, collection.kernel,
+                                 collection.kernel_size, 0600, 1);
         if (r == 0)
             r = write_modules(&collection, directory);
         if (r < 0)

@@ -18,8 +18,12 @@ enum {
     MANIFEST_FORMAT = 1,
 };
 
-const char *const pyro_installation_files[] = {"rootfs.ext4", "overlay.qcow2", "vmlinuz",
-                                               "modules.cpio", NULL};
+/* The files of an installation, one after the other; NULL after the last. */
+static const char *file_name(const char *kernel, size_t index)
+{
+    const char *const names[] = {"rootfs.ext4", "overlay.qcow2", "modules.cpio", kernel};
+    return index < ARRAY_SIZE(names) ? names[index] : NULL;
+}
 
 /* Reads a file's digest; its state is taken before and after, so that the stamp never vouches for a
  * file that changed meanwhile. */
@@ -46,10 +50,10 @@ static int digest_file(int directory, const char *file, struct stat *ret_status,
 static json_t *describe(const struct pyro_environment *environment,
                         const struct pyro_kernel_facts *facts, json_t *files)
 {
-    return json_pack("{s:i, s:s, s:s, s:s, s:s+, s:s, s:I, s:f, s:O}", "format", MANIFEST_FORMAT,
-                     "name", environment->name, "version", environment->version, "platform",
-                     environment->platform, "source", "mmdebstrap:", environment->suite,
-                     "kernel_version", facts->version, "package_count",
+    return json_pack("{s:i, s:s, s:s, s:s, s:s+, s:s, s:s, s:I, s:f, s:O}", "format",
+                     MANIFEST_FORMAT, "name", environment->name, "version", environment->version,
+                     "platform", environment->platform, "source", "mmdebstrap:", environment->suite,
+                     "kernel", facts->file, "kernel_version", facts->version, "package_count",
                      (json_int_t)facts->package_count, "installed_at", pyro_wall_seconds(), "files",
                      files);
 }
@@ -58,8 +62,8 @@ int pyro_manifest_write(int directory, const struct pyro_environment *environmen
                         const struct pyro_kernel_facts *facts, struct pyro_error *error)
 {
     cleanup_json json_t *files = json_object(), *stamp = json_object();
-    for (size_t i = 0; pyro_installation_files[i]; i++) {
-        const char *file = pyro_installation_files[i];
+    const char *file;
+    for (size_t i = 0; (file = file_name(facts->file, i)); i++) {
         char digest[PYRO_DIGEST_SIZE];
         struct stat status;
         int r = digest_file(directory, file, &status, digest, true);
@@ -79,6 +83,11 @@ int pyro_manifest_write(int directory, const struct pyro_environment *environmen
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "writing the manifest");
     pyro_stamp_store(directory, stamp);
     return 0;
+}
+
+const char *pyro_manifest_kernel(const json_t *manifest)
+{
+    return pyro_json_text(manifest, "kernel", "");
 }
 
 const char *pyro_manifest_digest(const json_t *manifest, const char *file)
@@ -104,6 +113,7 @@ static bool is_digest(const char *text)
 static const char *find_fault(const json_t *manifest, const struct pyro_environment *environment)
 {
     const json_t *files = json_object_get(manifest, "files");
+    const char *kernel = pyro_manifest_kernel(manifest), *file;
     size_t count = 0;
     if (pyro_json_integer(manifest, "format", -1) != MANIFEST_FORMAT)
         return "not of a known format";
@@ -116,8 +126,10 @@ static const char *find_fault(const json_t *manifest, const struct pyro_environm
         return "no valid package_count";
     if (pyro_json_real(manifest, "installed_at", -1) < 0)
         return "no valid installed_at";
-    for (; pyro_installation_files[count]; count++) {
-        const json_t *entry = json_object_get(files, pyro_installation_files[count]);
+    if (strcmp(kernel, PYRO_KERNEL_PLAIN) != 0 && strcmp(kernel, PYRO_KERNEL_PACKED) != 0)
+        return "no valid kernel";
+    for (; (file = file_name(kernel, count)); count++) {
+        const json_t *entry = json_object_get(files, file);
         if (pyro_json_integer(entry, "size", -1) < 0 ||
             !is_digest(pyro_json_text(entry, "sha256", "")))
             return "no valid size and sha256 of each file";
@@ -157,8 +169,8 @@ static int check_files(int directory, const struct pyro_environment *environment
     bool learned = false;
     if (!stamp)
         return pyro_error_no_memory(error);
-    for (size_t i = 0; pyro_installation_files[i]; i++) {
-        const char *file = pyro_installation_files[i], *problem;
+    const char *file, *problem;
+    for (size_t i = 0; (file = file_name(pyro_manifest_kernel(manifest), i)); i++) {
         if (check_file(directory, file, json_object_get(files, file), stamp, &problem))
             learned = true;
         if (problem)

@@ -9,10 +9,6 @@
 #include "environment/environment.h"
 #include "environment/kernel.h"
 
-/* The files of an installation, NULL-terminated: rootfs.ext4, overlay.qcow2, vmlinuz, modules.cpio.
- */
-extern const char *const pyro_installation_files[];
-
 /* Computes the digests of the files in `directory`, syncs them, and writes manifest and stamp. */
 int pyro_manifest_write(int directory, const struct pyro_environment *environment,
                         const struct pyro_kernel_facts *facts, struct pyro_error *error);
@@ -21,6 +17,9 @@ int pyro_manifest_write(int directory, const struct pyro_environment *environmen
  * PYRO_ERROR_NOT_INSTALLED (of another recipe), PYRO_ERROR_ENVIRONMENT_DAMAGED. */
 json_t *pyro_manifest_load(int directory, const struct pyro_environment *environment,
                            struct pyro_error *error);
+
+/* The kernel's file as a manifest that was loaded has it. */
+const char *pyro_manifest_kernel(const json_t *manifest);
 
 /* SHA-256 of a file as a manifest that was loaded has it. */
 const char *pyro_manifest_digest(const json_t *manifest, const char *file);

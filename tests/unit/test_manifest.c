@@ -15,6 +15,8 @@ static struct pyro_home home = {.path = home_path, .directory_fd = -1};
 static const struct pyro_environment *environment;
 static int directory;
 
+static const char *const files[] = {"rootfs.ext4", "overlay.qcow2", "vmlinuz", "modules.cpio"};
+
 static void put(const char *file, const char *text)
 {
     if (pyro_file_replace_at(directory, file, text, strlen(text), 0600, 0) < 0)
@@ -24,10 +26,10 @@ static void put(const char *file, const char *text)
 /* A whole installation of small files. */
 static void install(void)
 {
-    struct pyro_kernel_facts facts = {.version = "6.1-test", .package_count = 7};
+    struct pyro_kernel_facts facts = {.file = "vmlinuz", .version = "6.1-test", .package_count = 7};
     struct pyro_error error = PYRO_ERROR_INIT;
-    for (size_t i = 0; pyro_installation_files[i]; i++)
-        put(pyro_installation_files[i], pyro_installation_files[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        put(files[i], files[i]);
     if (pyro_manifest_write(directory, environment, &facts, &error) < 0)
         abort();
 }
@@ -127,6 +129,11 @@ static void test_bad_manifests(void)
         {false, "name", NULL},
         {false, "files", "[]"},
         {false, "files", "{\"../../etc/passwd\": {}}"},
+        {false, "kernel", "\"vmlinux\""},
+        {false, "kernel", "\"../rootfs.ext4\""},
+        {false, "kernel", "\"rootfs.ext4\""},
+        {false, "kernel", "7"},
+        {false, "kernel", NULL},
         {false, "kernel_version", "\"../x\""},
         {false, "kernel_version", "5"},
         {false, "package_count", "-5"},

@@ -46,7 +46,7 @@ static long long count(const json_t *result)
 
 static void test_leaves_alone(void)
 {
-    make("debian-12/manifest.json", "{\"version\": \"1\"}");
+    make("debian-12/manifest.json", "{\"version\": \"2\"}");
     make("debian-12-base/manifest.json", "damaged");
     make("some.lock", "");
     make(".hidden/file", "");
