@@ -185,8 +185,8 @@ int pyro_spawn(const struct pyro_spawn *spawn, pid_t *ret_pid)
     int failure[2];
     if (pipe2(failure, O_CLOEXEC) < 0)
         return -errno;
-    /* The failure pipe must not sit on a number that the child keeps for itself or replaces. */
-    int lifted = fcntl(failure[1], F_DUPFD_CLOEXEC, 64);
+    /* The failure pipe must not sit on a number that the child replaces. */
+    int lifted = fcntl(failure[1], F_DUPFD_CLOEXEC, 3);
     close(failure[1]);
     if (lifted < 0) {
         int r = -errno;

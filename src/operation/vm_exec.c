@@ -79,16 +79,17 @@ static void run_finish(struct run *run)
 static int run_result(struct run *run, const struct pyro_vm_record *record, json_t **ret_result,
                       struct pyro_error *error)
 {
-    static const char *const from_record[] = {
-        "environment",   "vm_id",        "execution_mode", "accelerator",    "isolation",
-        "boot_ms",       "boot_kind",    "boot_attempts",  "boot_qemu_ms",   "boot_kernel_ms",
-        "boot_agent_ms"};
+    static const char *const from_record[] = {"environment",    "vm_id",         "execution_mode",
+                                              "accelerator",    "isolation",     "boot_ms",
+                                              "boot_kind",      "boot_attempts", "boot_qemu_ms",
+                                              "boot_kernel_ms", "boot_agent_ms"};
     const struct pyro_exited *exited = &run->exited;
     cleanup_json json_t *vm = pyro_vm_record_to_json(record);
-    cleanup_json json_t *result = json_pack(
-        "{s:s, s:i, s:f, s:b, s:{s:b}}", "command", run->command.display, "exit_code",
-        exited->timed_out ? 124 : pyro_exited_status(exited), "duration_ms",
-        (double)exited->duration_us / 1000, "timed_out", exited->timed_out, "cleanup", "deleted", 1);
+    cleanup_json json_t *result =
+        json_pack("{s:s, s:i, s:f, s:b, s:{s:b}}", "command", run->command.display, "exit_code",
+                  exited->timed_out ? 124 : pyro_exited_status(exited), "duration_ms",
+                  (double)exited->duration_us / 1000, "timed_out", exited->timed_out, "cleanup",
+                  "deleted", 1);
     if (!vm || !result || pyro_output_to_json(&run->streams[0], result, "stdout") < 0 ||
         pyro_output_to_json(&run->streams[1], result, "stderr") < 0)
         return pyro_error_no_memory(error);
@@ -110,14 +111,15 @@ static int run_on_host(struct pyro_context *context, struct run *run, const char
                                              .workspace = workspace,
                                              .network = network};
     run->exec.flags = run->observer.stdin_fd >= 0 ? PYRO_EXEC_STDIN : 0;
-    int r = workspace ? pyro_host_compat_exec(&sandbox, &run->exec, &run->observer, &run->exited,
-                                              error)
-                      : pyro_error_no_memory(error);
+    int r = workspace
+                ? pyro_host_compat_exec(&sandbox, &run->exec, &run->observer, &run->exited, error)
+                : pyro_error_no_memory(error);
     pyro_host_finish(&host);
     return r;
 }
 
-/* Starts the one-shot guest and runs the command: the command is sent along before the guest is up. */
+/* Starts the one-shot guest and runs the command: the command is sent along before the guest is up.
+ */
 static int run_in_guest(struct pyro_context *context, struct run *run, struct pyro_new_vm *vm,
                         struct pyro_error *error)
 {
@@ -150,6 +152,7 @@ static int run_once(struct pyro_context *context, struct run *run, const json_t 
         r = run_result(run, &vm.record, ret_result, error);
     /* The supervisor has cleaned up already, unless it died or never was. */
     struct pyro_error ignored;
+    close(steal_fd(&vm.lock));
     pyro_vm_remove(context, vm.record.vm_id, &ignored);
     pyro_new_vm_finish(&vm);
     return r;

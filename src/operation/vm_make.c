@@ -110,7 +110,9 @@ static int fill_bundle(struct pyro_context *context, struct draft *draft,
     machine->vcpu_count = (unsigned)record->vcpu_count;
     machine->mem_mib = (unsigned)record->mem_mib;
     machine->network = record->network_enabled;
-    int r = bundle && agent ? copy_texts(machine, draft, bundle) : -ENOMEM;
+    config->rootfs_digest = strdup(draft->installation.rootfs_digest);
+    bool copied = bundle && agent && config->rootfs_digest;
+    int r = copied ? copy_texts(machine, draft, bundle) : -ENOMEM;
     if (r == 0)
         r = make_mac(machine->mac);
     if (r < 0)

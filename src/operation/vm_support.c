@@ -27,16 +27,29 @@ int pyro_vm_find(struct pyro_context *context, const json_t *parameters,
     return pyro_store_vm_get(store, vm_id, ret_record, error);
 }
 
+/* Ends its supervisor. One that is just starting holds the lock but cannot be reached yet. */
+static int end_guest(struct pyro_context *context, const char *vm_id, struct pyro_error *error)
+{
+    enum { PATIENCE_MS = 3000, STEP_MS = 10 };
+    struct pyro_client *client;
+    for (int waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms += STEP_MS) {
+        if (pyro_client_connect(&context->home, vm_id, &client, NULL) == 0) {
+            pyro_client_stop(client, PYRO_STOP_AT_ONCE);
+            pyro_client_destroy(client);
+        }
+        if (!pyro_bundle_is_live(&context->home, vm_id))
+            return 0;
+        usleep(STEP_MS * 1000);
+    }
+    pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "cannot delete %s: somebody is using it", vm_id);
+    return pyro_error_hint(error, "try again when that has ended");
+}
+
 int pyro_vm_remove(struct pyro_context *context, const char *vm_id, struct pyro_error *error)
 {
     struct pyro_store *store;
-    struct pyro_client *client;
-    if (pyro_context_store(context, &store, error) < 0)
+    if (pyro_context_store(context, &store, error) < 0 || end_guest(context, vm_id, error) < 0)
         return -1;
-    if (pyro_client_connect(&context->home, vm_id, &client, NULL) == 0) {
-        pyro_client_stop(client, PYRO_STOP_AT_ONCE);
-        pyro_client_destroy(client);
-    }
     int r = pyro_bundle_remove(&context->home, vm_id);
     if (r < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,

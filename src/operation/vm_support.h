@@ -37,7 +37,8 @@ void pyro_new_vm_finish(struct pyro_new_vm *vm);
 int pyro_vm_find(struct pyro_context *context, const json_t *parameters,
                  struct pyro_vm_record *ret_record, struct pyro_error *error);
 
-/* Takes away all of a VM: ends it if it runs, then directory and row. */
+/* Takes away all of a VM: ends it if it runs, then directory and row. PYRO_ERROR_WRONG_STATE while
+ * somebody holds its lock and cannot be told to end; so the caller must not hold it. */
 int pyro_vm_remove(struct pyro_context *context, const char *vm_id, struct pyro_error *error);
 
 /* The record of the contract. A new reference, NULL when out of memory. */

@@ -18,8 +18,8 @@ int pyro_vm_create_handler(struct pyro_context *context, const json_t *parameter
                            const struct pyro_observer *observer, json_t **ret_result,
                            struct pyro_error *error)
 {
-    const struct pyro_new_vm_kind kind = {
-        .ttl_seconds = pyro_json_integer(parameters, "ttl_seconds", 600)};
+    const struct pyro_new_vm_kind kind = {.ttl_seconds =
+                                              pyro_json_integer(parameters, "ttl_seconds", 600)};
     struct pyro_new_vm vm;
     if (pyro_new_vm_make(context, parameters, &kind, observer, &vm, error) < 0)
         return -1;
@@ -49,6 +49,29 @@ static int take_lock(struct pyro_context *context, const char *vm_id)
     return lock;
 }
 
+/* An overlay holds what differs from one image; over another it would be a broken disk. */
+static int check_base(struct pyro_context *context, const struct pyro_environment *environment,
+                      const struct pyro_vm_record *record, struct pyro_error *error)
+{
+    struct pyro_installation installation;
+    struct pyro_bundle_config config;
+    cleanup_close int directory = -1;
+    if (pyro_bundle_open(&context->home, record->vm_id, &directory, error) < 0 ||
+        pyro_bundle_config_read(directory, &config, error) < 0)
+        return -1;
+    int r = pyro_installation_open(&context->home, environment, &installation, error);
+    if (r == 0 && strcmp(config.rootfs_digest, installation.rootfs_digest) != 0) {
+        pyro_error_set(
+            error, PYRO_ERROR_WRONG_STATE,
+            "cannot start %s: %s was built anew since, and its disk belongs to the old one",
+            record->vm_id, record->environment);
+        r = pyro_error_hint(error, "delete it and create another (vm_delete, vm_create)");
+    }
+    pyro_installation_finish(&installation);
+    pyro_bundle_config_finish(&config);
+    return r;
+}
+
 static int start_guest(struct pyro_context *context, const struct pyro_vm_record *record,
                        const struct pyro_observer *observer, struct pyro_error *error)
 {
@@ -56,7 +79,7 @@ static int start_guest(struct pyro_context *context, const struct pyro_vm_record
     if (!environment)
         return -1;
     cleanup_close int in_use = pyro_installation_lock(&context->home, environment, error);
-    if (in_use < 0)
+    if (in_use < 0 || check_base(context, environment, record, error) < 0)
         return -1;
     cleanup_close int lock = take_lock(context, record->vm_id);
     if (lock < 0)
@@ -66,13 +89,13 @@ static int start_guest(struct pyro_context *context, const struct pyro_vm_record
     if (pyro_client_spawn(&context->home, record->vm_id, lock, in_use, &client, error) < 0)
         return -1;
     int r = pyro_client_wait_running(client, observer, error);
-    if (r < 0) /* cancelled or failed: nothing may run on behind the caller's back */
-        pyro_client_stop(client, PYRO_STOP_AT_ONCE);
-    const struct pyro_vm_change started = {.state = "started",
-                                           .execution_mode = "guest",
-                                           .boot_json = pyro_client_boot_json(client)};
+    const struct pyro_vm_change started = {
+        .state = "started", .execution_mode = "guest", .boot_json = pyro_client_boot_json(client)};
     if (r == 0)
         r = pyro_store_vm_update(context->store, record->vm_id, &started, error);
+    /* Cancelled, failed, deleted meanwhile: nothing may run on behind the caller's back. */
+    if (r < 0)
+        pyro_client_stop(client, PYRO_STOP_AT_ONCE);
     pyro_client_destroy(client);
     return r;
 }
@@ -101,8 +124,9 @@ int pyro_vm_start_handler(struct pyro_context *context, const json_t *parameters
     if (strcmp(record.state, "started") == 0)
         r = wrong_state(&record, "start", "it runs already: use vm_exec", error);
     else if (record.expires_at <= pyro_wall_seconds())
-        r = pyro_error_set(error, PYRO_ERROR_VM_EXPIRED, "cannot start %s: its time (%lld s) is over",
-                           record.vm_id, (long long)record.ttl_seconds);
+        r = pyro_error_set(error, PYRO_ERROR_VM_EXPIRED,
+                           "cannot start %s: its time (%lld s) is over", record.vm_id,
+                           (long long)record.ttl_seconds);
     else if (pyro_vm_is_host_compat(&record))
         r = pyro_store_vm_update(context->store, record.vm_id, &started, error);
     else
@@ -189,15 +213,15 @@ int pyro_vm_network_info_handler(struct pyro_context *context, const json_t *par
     if (pyro_vm_find(context, parameters, &record, error) < 0)
         return -1;
     bool guest = record.network_enabled && !pyro_vm_is_host_compat(&record);
-    *ret_result = json_pack(
-        "{s:s, s:b, s:o?, s:o?, s:o, s:s?, s:s}", "vm_id", record.vm_id, "network_enabled",
-        record.network_enabled, "guest_ip", guest ? ipv4_to_json(PYRO_NETWORK_ADDRESS) : json_null(),
-        "gateway", guest ? ipv4_to_json(PYRO_NETWORK_GATEWAY) : json_null(), "dns",
-        guest ? json_pack("[o]", ipv4_to_json(PYRO_NETWORK_DNS)) : json_array(), "mac",
-        guest ? record.mac : NULL, "backend",
-        guest                    ? "passt"
-        : record.network_enabled ? "host"
-                                 : "none");
+    *ret_result = json_pack("{s:s, s:b, s:o?, s:o?, s:o, s:s?, s:s}", "vm_id", record.vm_id,
+                            "network_enabled", record.network_enabled, "guest_ip",
+                            guest ? ipv4_to_json(PYRO_NETWORK_ADDRESS) : json_null(), "gateway",
+                            guest ? ipv4_to_json(PYRO_NETWORK_GATEWAY) : json_null(), "dns",
+                            guest ? json_pack("[o]", ipv4_to_json(PYRO_NETWORK_DNS)) : json_array(),
+                            "mac", guest ? record.mac : NULL, "backend",
+                            guest                    ? "passt"
+                            : record.network_enabled ? "host"
+                                                     : "none");
     pyro_vm_record_finish(&record);
     return *ret_result ? 0 : pyro_error_no_memory(error);
 }
@@ -226,7 +250,7 @@ int pyro_vm_reap_expired_handler(struct pyro_context *context, const json_t *par
     }
     pyro_store_vms_free(records, count);
     if (r == 0)
-        *ret_result = json_pack("{s:O, s:i}", "reaped_vm_ids", ids, "count",
-                                (int)json_array_size(ids));
+        *ret_result =
+            json_pack("{s:O, s:i}", "reaped_vm_ids", ids, "count", (int)json_array_size(ids));
     return r;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/macros.h"
 #include "supervisor/supervisor.h"
 
@@ -27,19 +28,33 @@ static void qmp_ready(void *userdata)
     supervisor->qemu_up_us = pyro_now_us();
 }
 
+/* QEMU stops a guest whose disk cannot be written any more, and would wait for ever. */
+static void qmp_event(void *userdata, const char *name, const json_t *data)
+{
+    if (strcmp(name, "BLOCK_IO_ERROR") == 0)
+        life_event(userdata, EVENT_DISK_FAILED, "the guest's disk cannot be written: %s",
+                   pyro_json_boolean(data, "nospace", false) ? "the host's disk is full"
+                                                             : "the host reports an I/O error");
+}
+
 static void network_ended(void *userdata, const char *reason)
 {
     life_event(userdata, EVENT_NETWORK_ENDED, "the guest's network ended: %s", reason);
 }
 
-/* A guest that hangs burns CPU and says nothing; a host that is busy gives QEMU no CPU. The first is
- * recognised by QEMU's CPU time long before the wall clock's limit. */
+/* A guest that hangs burns CPU and says nothing; a host that is busy gives QEMU no CPU. The first
+ * is recognised by QEMU's CPU time long before the wall clock's limit. */
 static void check_deadline(struct pyro_timer *timer)
 {
     struct supervisor *supervisor = timer->userdata;
     uint64_t wall_ms = (pyro_now_us() - supervisor->try_us) / 1000;
     uint64_t cpu_ms = pyro_machine_cpu_ms(&supervisor->machine);
     uint64_t cpu_limit = BOOT_CPU_LIMIT_MS * (uint64_t)supervisor->config.machine.vcpu_count;
+    /* A kernel that panics early halts for good, without burning CPU and without ending QEMU. */
+    if (supervisor->console.panicked) {
+        life_event(supervisor, EVENT_GUEST_LOST, "the guest's kernel panicked while it booted");
+        return;
+    }
     if (wall_ms < supervisor->config.boot_timeout_ms && cpu_ms < cpu_limit) {
         uint64_t left_ms = supervisor->config.boot_timeout_ms - wall_ms;
         pyro_timer_start(&supervisor->loop, timer, MIN(left_ms + 1, (uint64_t)BOOT_CHECK_MS),
@@ -63,7 +78,8 @@ static int open_network(struct supervisor *supervisor, struct pyro_error *error)
 static int open_channels(struct supervisor *supervisor, struct pyro_error *error)
 {
     struct pyro_machine *machine = &supervisor->machine;
-    const struct pyro_qmp_events events = {.ready = qmp_ready, .userdata = supervisor};
+    const struct pyro_qmp_events events = {
+        .ready = qmp_ready, .event = qmp_event, .userdata = supervisor};
     int r = pyro_source_add(&supervisor->loop, &supervisor->qemu_end, machine->process_fd, EPOLLIN,
                             qemu_ended, supervisor);
     if (r == 0)
@@ -91,8 +107,7 @@ void boot_start(struct supervisor *supervisor)
     struct pyro_error error;
     if (pyro_machine_start(&supervisor->config.machine, &supervisor->machine, &error) < 0 ||
         open_channels(supervisor, &error) < 0) {
-        supervisor->tries = BOOT_TRIES; /* what failed here fails again */
-        life_event(supervisor, EVENT_QEMU_ENDED, "%s", error.message);
+        life_event(supervisor, EVENT_START_FAILED, "%s", error.message);
         return;
     }
     pyro_timer_start(&supervisor->loop, &supervisor->boot_timer,

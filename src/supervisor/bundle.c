@@ -33,12 +33,11 @@ bool pyro_vm_id_is_valid(const char *vm_id)
            strspn(vm_id + 3, "0123456789abcdef") == ID_DIGITS;
 }
 
-/* The directory of all bundles. Makers hold it LOCK_SH between mkdir and flock, the sweeper holds it
- * LOCK_EX, so that a bundle is never seen without its lock. */
+/* The directory of all bundles. Makers hold it LOCK_SH between mkdir and flock, the sweeper holds
+ * it LOCK_EX, so that a bundle is never seen without its lock. */
 static int open_rooms(const struct pyro_home *home, int operation)
 {
-    cleanup_close int rooms =
-        openat(home->directory_fd, "vms", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_close int rooms = openat(home->directory_fd, "vms", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (rooms < 0)
         return -errno;
     if (operation && flock(rooms, operation) < 0)
@@ -107,10 +106,15 @@ int pyro_bundle_open(const struct pyro_home *home, const char *vm_id, int *ret_d
     return 0;
 }
 
-bool pyro_bundle_is_live(const struct pyro_home *home, const char *vm_id)
+static int lock_bundle(const struct pyro_home *home, const char *vm_id)
 {
     cleanup_close int directory = open_bundle(home, vm_id);
-    cleanup_close int lock = directory < 0 ? -ENOENT : pyro_bundle_lock(directory);
+    return directory < 0 ? -ENOENT : pyro_bundle_lock(directory);
+}
+
+bool pyro_bundle_is_live(const struct pyro_home *home, const char *vm_id)
+{
+    cleanup_close int lock = lock_bundle(home, vm_id);
     return lock == -EWOULDBLOCK;
 }
 
@@ -142,7 +146,9 @@ static int reconcile_row(const struct pyro_home *home, struct pyro_store *store,
     bool is_started = strcmp(record->state, "started") == 0;
     if (!record->one_shot && !is_started)
         return 0;
-    if (pyro_bundle_is_live(home, record->vm_id))
+    /* Held to the end, so that nobody starts the VM while it is written down as stopped. */
+    cleanup_close int lock = lock_bundle(home, record->vm_id);
+    if (lock == -EWOULDBLOCK)
         return 0;
     if (!record->one_shot)
         return pyro_store_vm_update(store, record->vm_id, &stopped, error);
@@ -150,7 +156,8 @@ static int reconcile_row(const struct pyro_home *home, struct pyro_store *store,
     return pyro_store_vm_delete(store, record->vm_id, NULL, error);
 }
 
-/* Directories that no row speaks of and nobody holds: left by a power cut before the row was made. */
+/* Directories that no row speaks of and nobody holds: left by a power cut before the row was made.
+ */
 static void sweep_orphans(const struct pyro_home *home, struct pyro_store *store)
 {
     int rooms = open_rooms(home, LOCK_EX | LOCK_NB);

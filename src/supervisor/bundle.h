@@ -24,6 +24,7 @@ struct pyro_bundle_config {
     bool one_shot;            /* ends with its first client and leaves nothing behind */
     double expires_at;        /* epoch seconds */
     unsigned boot_timeout_ms; /* wall time for one try */
+    char *rootfs_digest;      /* of the environment that the overlay belongs to */
     struct pyro_machine_config machine;
 };
 
@@ -49,9 +50,9 @@ bool pyro_bundle_is_live(const struct pyro_home *home, const char *vm_id);
 /* Removes the directory; one that is gone is fine. 0 or a negative errno. */
 int pyro_bundle_remove(const struct pyro_home *home, const char *vm_id);
 
-/* Where a VM's logs go when $PYRO_LOG_DIR is set, for tests and for hunting a fault: a directory of its
- * own in there, made here, that outlives the VM. Returns a descriptor, or a negative errno (-ENOENT
- * when the variable is not set). */
+/* Where a VM's logs go when $PYRO_LOG_DIR is set, for tests and for hunting a fault: a directory of
+ * its own in there, made here, that outlives the VM. Returns a descriptor, or a negative errno
+ * (-ENOENT when the variable is not set). */
 int pyro_bundle_log_directory(const char *vm_id);
 
 int pyro_bundle_config_write(int directory, const struct pyro_bundle_config *config,
@@ -60,8 +61,9 @@ int pyro_bundle_config_write(int directory, const struct pyro_bundle_config *con
 int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config,
                             struct pyro_error *error);
 
-/* Brings store and bundles in line with what really lives: one-shot VMs whose supervisor is gone are
- * removed, others become `stopped`, directories without a row go. Cheap when there is nothing to do. */
+/* Brings store and bundles in line with what really lives: one-shot VMs whose supervisor is gone
+ * are removed, others become `stopped`, directories without a row go. Cheap when there is nothing
+ * to do. */
 int pyro_bundle_reconcile(const struct pyro_home *home, struct pyro_store *store,
                           struct pyro_error *error);
 

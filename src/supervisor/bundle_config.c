@@ -20,10 +20,10 @@ static json_t *machine_to_json(const struct pyro_machine_config *machine)
     char mac[18];
     const uint8_t *m = machine->mac;
     snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-    json_t *object = json_pack("{s:b, s:i, s:i, s:i, s:b, s:s}", "kvm", machine->kvm, "tsc_khz",
-                               (int)machine->tsc_khz, "vcpu_count", (int)machine->vcpu_count,
-                               "mem_mib", (int)machine->mem_mib, "network", machine->network, "mac",
-                               mac);
+    json_t *object =
+        json_pack("{s:b, s:i, s:i, s:i, s:b, s:s}", "kvm", machine->kvm, "tsc_khz",
+                  (int)machine->tsc_khz, "vcpu_count", (int)machine->vcpu_count, "mem_mib",
+                  (int)machine->mem_mib, "network", machine->network, "mac", mac);
     if (!object)
         return NULL;
     put_text(object, "qemu_path", machine->qemu_path);
@@ -39,10 +39,10 @@ static json_t *machine_to_json(const struct pyro_machine_config *machine)
 int pyro_bundle_config_write(int directory, const struct pyro_bundle_config *config,
                              struct pyro_error *error)
 {
-    cleanup_json json_t *object =
-        json_pack("{s:s, s:b, s:f, s:i, s:o}", "vm_id", config->vm_id, "one_shot", config->one_shot,
-                  "expires_at", config->expires_at, "boot_timeout_ms", (int)config->boot_timeout_ms,
-                  "machine", machine_to_json(&config->machine));
+    cleanup_json json_t *object = json_pack(
+        "{s:s, s:b, s:f, s:i, s:s, s:o}", "vm_id", config->vm_id, "one_shot", config->one_shot,
+        "expires_at", config->expires_at, "boot_timeout_ms", (int)config->boot_timeout_ms,
+        "rootfs_digest", config->rootfs_digest, "machine", machine_to_json(&config->machine));
     if (!object)
         return pyro_error_no_memory(error);
     int r = pyro_json_file_replace_at(directory, "config.json", object, 0);
@@ -97,7 +97,8 @@ int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config
     int r;
     cleanup_json json_t *object = pyro_json_file_read_at(directory, "config.json", CONFIG_MAX, &r);
     if (!object)
-        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot read the VM's config.json");
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
+                                    "cannot read the VM's config.json");
     const char *vm_id = pyro_json_text(object, "vm_id", "");
     int64_t timeout_ms = pyro_json_integer(object, "boot_timeout_ms", 0);
     bool good = pyro_vm_id_is_valid(vm_id) && timeout_ms >= 1 && timeout_ms <= 3600 * 1000;
@@ -106,7 +107,9 @@ int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config
     ret_config->one_shot = pyro_json_boolean(object, "one_shot", false);
     ret_config->expires_at = pyro_json_real(object, "expires_at", 0);
     ret_config->boot_timeout_ms = (unsigned)timeout_ms;
-    good = take_machine(json_object_get(object, "machine"), &ret_config->machine) && good;
+    ret_config->rootfs_digest = strdup(pyro_json_text(object, "rootfs_digest", ""));
+    good = take_machine(json_object_get(object, "machine"), &ret_config->machine) && good &&
+           ret_config->rootfs_digest;
     if (good)
         return 0;
     pyro_bundle_config_finish(ret_config);
@@ -117,5 +120,6 @@ int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config
 void pyro_bundle_config_finish(struct pyro_bundle_config *config)
 {
     pyro_machine_config_finish(&config->machine);
+    free(config->rootfs_digest);
     *config = (struct pyro_bundle_config){0};
 }

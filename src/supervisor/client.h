@@ -1,5 +1,5 @@
-/* The library's side of a supervisor: starting one, talking to it, waiting for its end. A client is used
- * by one thread; every wait ends when the observer's cancel_fd says so. */
+/* The library's side of a supervisor: starting one, talking to it, waiting for its end. A client is
+ * used by one thread; every wait ends when the observer's cancel_fd says so. */
 #ifndef PYRO_SUPERVISOR_CLIENT_H
 #define PYRO_SUPERVISOR_CLIENT_H
 
@@ -16,8 +16,9 @@ struct pyro_client;
 /* Starts the supervisor of a bundle that is locked by the caller. The lock's descriptor and the
  * environment's are shared with the new process, the caller closes its own.
  * PYRO_ERROR_MISSING_PROGRAM, PYRO_ERROR_SYSTEM. */
-int pyro_client_spawn(const struct pyro_home *home, const char *vm_id, int lock, int environment_lock,
-                      struct pyro_client **ret_client, struct pyro_error *error);
+int pyro_client_spawn(const struct pyro_home *home, const char *vm_id, int lock,
+                      int environment_lock, struct pyro_client **ret_client,
+                      struct pyro_error *error);
 
 /* Connects to a running supervisor. PYRO_ERROR_WRONG_STATE when none runs. */
 int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
@@ -31,8 +32,8 @@ int pyro_client_wait_running(struct pyro_client *client, const struct pyro_obser
 /* boot_ms and its parts as JSON text once the guest runs, "" before. Good as long as the client. */
 const char *pyro_client_boot_json(const struct pyro_client *client);
 
-/* Runs one command and waits for its end. Output goes to observer->output as it comes; stdin is read
- * from observer->stdin_fd. `exec->flags` is set here. May be called before the guest runs.
+/* Runs one command and waits for its end. Output goes to observer->output as it comes; stdin is
+ * read from observer->stdin_fd. `exec->flags` is set here. May be called before the guest runs.
  * PYRO_ERROR_CANCELLED: the command and all it started were killed, or die with the VM. */
 int pyro_client_exec(struct pyro_client *client, struct pyro_exec *exec,
                      const struct pyro_observer *observer, struct pyro_exited *ret_exited,

@@ -41,54 +41,69 @@ static void forget(struct command *command)
 
 static void to_client(const struct command *command, const struct pyro_frame *frame)
 {
-    if (!command->client)
-        return;
-    pyro_frame_append(&command->client->out, frame->type, frame->channel, command->client_stream,
-                      frame->payload, frame->length);
-    serve_flush(command->client);
+    struct client *client = command->client;
+    if (client)
+        serve_send(client,
+                   pyro_frame_append(&client->out, frame->type, frame->channel,
+                                     command->client_stream, frame->payload, frame->length));
 }
 
-static void to_guest(const struct command *command, const struct pyro_frame *frame)
+/* Queues a frame behind the command's EXEC, wherever that is. 0, or a negative errno when there is
+ * no room: the frame is not sent then. */
+static int to_guest(struct command *command, enum pyro_frame_type type, enum pyro_channel channel,
+                    const void *payload, uint32_t length)
 {
     struct supervisor *supervisor = command->supervisor;
-    pyro_frame_append(&supervisor->guest_out, frame->type, frame->channel, command->guest_stream,
-                      frame->payload, frame->length);
-    guest_flush(supervisor);
+    struct pyro_buffer *out = command->sent ? &supervisor->guest_out : &command->waiting;
+    int r = pyro_frame_append(out, type, channel, command->guest_stream, payload, length);
+    if (command->sent)
+        guest_flush(supervisor);
+    return r;
 }
 
 static void report_exit(struct command *command, const struct pyro_exited *exited)
 {
-    if (command->client) {
-        pyro_exited_pack(&command->client->out, command->client_stream, exited);
-        serve_flush(command->client);
-    }
+    struct client *client = command->client;
+    if (client)
+        serve_send(client, pyro_exited_pack(&client->out, command->client_stream, exited));
     forget(command);
 }
 
-/* The agent was told to kill the command and says nothing: the caller gets its answer all the same. */
+/* The agent was told to kill the command and says nothing: the caller gets its answer all the same.
+ * One that is busy ending others is not given up as quickly. */
 static void kill_unanswered(struct pyro_timer *timer)
 {
     struct command *command = timer->userdata;
     struct supervisor *supervisor = command->supervisor;
+    uint64_t now = pyro_now_us();
+    if (now - supervisor->heard_us < KILL_GRACE_MS * 1000ull &&
+        now - command->killed_us < KILL_LIMIT_MS * 1000ull) {
+        pyro_timer_start(&supervisor->loop, timer, KILL_GRACE_MS, kill_unanswered, command);
+        return;
+    }
     const struct pyro_exited exited = {.kind = PYRO_EXIT_SIGNAL,
                                        .value = 9,
                                        .timed_out = command->timed_out,
-                                       .duration_us = pyro_now_us() - command->sent_us};
+                                       .duration_us = now - command->sent_us};
     report_exit(command, &exited);
-    life_event(supervisor, EVENT_GUEST_LOST, "the guest agent did not end a command it had to kill");
+    life_event(supervisor, EVENT_GUEST_LOST,
+               "the guest agent did not end a command it had to kill");
 }
 
 static void kill_in_guest(struct command *command)
 {
-    const struct pyro_frame frame = {.type = PYRO_FRAME_KILL};
     if (!command->sent) { /* the guest never heard of it */
         const struct pyro_exited exited = {.kind = PYRO_EXIT_SIGNAL, .value = 9};
         report_exit(command, &exited);
         return;
     }
+    if (command->killed_us)
+        return;
+    command->killed_us = pyro_now_us();
     pyro_timer_start(&command->supervisor->loop, &command->timer, KILL_GRACE_MS, kill_unanswered,
                      command);
-    to_guest(command, &frame);
+    /* Should there be no room for it, the grace ends in the same way: the guest is lost. */
+    to_guest(command, PYRO_FRAME_KILL, PYRO_CHANNEL_NONE, NULL, 0);
 }
 
 static void time_over(struct pyro_timer *timer)
@@ -98,24 +113,30 @@ static void time_over(struct pyro_timer *timer)
     kill_in_guest(command);
 }
 
-static void send_exec(struct command *command)
+static int send_exec(struct command *command)
 {
     struct supervisor *supervisor = command->supervisor;
+    int r = pyro_buffer_append(&supervisor->guest_out, pyro_buffer_data(&command->waiting),
+                               command->waiting.size);
+    if (r < 0)
+        return r;
+    pyro_buffer_finish(&command->waiting);
     command->sent = true;
     command->sent_us = pyro_now_us();
     if (command->timeout_ms)
         pyro_timer_start(&supervisor->loop, &command->timer, command->timeout_ms, time_over,
                          command);
-    pyro_buffer_append(&supervisor->guest_out, pyro_buffer_data(&command->waiting),
-                       command->waiting.size);
-    pyro_buffer_finish(&command->waiting);
+    return 0;
 }
 
 void command_send_waiting(struct supervisor *supervisor)
 {
-    for (struct command *command = supervisor->commands; command; command = command->next) {
-        if (!command->sent)
-            send_exec(command);
+    static const struct pyro_exited too_many = {.kind = PYRO_EXIT_UNSTARTED, .value = EAGAIN};
+    struct command *next;
+    for (struct command *command = supervisor->commands; command; command = next) {
+        next = command->next;
+        if (!command->sent && send_exec(command) < 0)
+            report_exit(command, &too_many);
     }
     guest_flush(supervisor);
 }
@@ -123,41 +144,52 @@ void command_send_waiting(struct supervisor *supervisor)
 static void refuse(struct client *client, uint32_t stream, uint32_t why)
 {
     const struct pyro_exited exited = {.kind = PYRO_EXIT_UNSTARTED, .value = why};
-    pyro_exited_pack(&client->out, stream, &exited);
-    serve_flush(client);
+    serve_send(client, pyro_exited_pack(&client->out, stream, &exited));
 }
 
-void command_exec(struct client *client, const struct pyro_frame *frame)
+/* At the end: commands start in the order in which they were asked for. */
+static void append(struct command *command)
+{
+    struct command **at = &command->supervisor->commands;
+    while (*at)
+        at = &(*at)->next;
+    *at = command;
+    command->supervisor->command_count++;
+}
+
+int command_exec(struct client *client, const struct pyro_frame *frame)
 {
     struct supervisor *supervisor = client->supervisor;
     struct pyro_exec exec;
+    if (frame->stream == 0 || find_client(client, frame->stream))
+        return -EPROTO;
     int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
-    struct command *command = NULL;
-    if (r == 0 && (supervisor->command_count >= COMMANDS_MAX || find_client(client, frame->stream)))
-        r = -EBUSY;
+    if (r == -EPROTO)
+        return r;
+    uint32_t timeout_ms = r == 0 ? exec.timeout_ms : 0;
     if (r == 0)
-        r = (command = calloc(1, sizeof(*command))) ? 0 : -ENOMEM;
-    if (r < 0) {
-        refuse(client, frame->stream, (uint32_t)-r);
-        return;
+        pyro_exec_finish(&exec);
+    struct command *command =
+        supervisor->command_count < COMMANDS_MAX ? calloc(1, sizeof(*command)) : NULL;
+    if (r < 0 || !command) {
+        refuse(client, frame->stream, EAGAIN);
+        free(command);
+        return 0;
     }
     *command = (struct command){.supervisor = supervisor,
                                 .client = client,
                                 .client_stream = frame->stream,
                                 .guest_stream = ++supervisor->last_stream,
-                                .timeout_ms = exec.timeout_ms,
-                                .next = supervisor->commands};
-    pyro_exec_finish(&exec);
+                                .timeout_ms = timeout_ms};
     for (size_t i = 0; i < ARRAY_SIZE(command->window); i++)
         command->window[i] = PYRO_WINDOW_INITIAL;
     /* Stdin may come before the guest is up, so the queue is as large as a frame and a window. */
     pyro_buffer_init(&command->waiting, 2 * PYRO_FRAME_SIZE_MAX + 4 * PYRO_WINDOW_INITIAL);
-    pyro_frame_append(&command->waiting, PYRO_FRAME_EXEC, PYRO_CHANNEL_NONE, command->guest_stream,
-                      frame->payload, frame->length);
-    supervisor->commands = command;
-    supervisor->command_count++;
-    if (supervisor->state == STATE_RUNNING)
+    append(command);
+    r = to_guest(command, PYRO_FRAME_EXEC, PYRO_CHANNEL_NONE, frame->payload, frame->length);
+    if (r == 0 && supervisor->state == STATE_RUNNING)
         command_send_waiting(supervisor);
+    return r;
 }
 
 static uint32_t credit_of(const struct pyro_frame *frame)
@@ -167,38 +199,39 @@ static uint32_t credit_of(const struct pyro_frame *frame)
     return bytes;
 }
 
-void command_from_client(struct client *client, const struct pyro_frame *frame)
+/* Lets the guest send more, but never beyond the window it began with: what a client does not read
+ * piles up here. */
+static int grant(struct command *command, enum pyro_channel channel, uint32_t bytes)
+{
+    uint32_t *window = &command->window[channel];
+    bytes = MIN(bytes, PYRO_WINDOW_INITIAL - *window);
+    if (bytes == 0 || !command->sent)
+        return 0;
+    *window += bytes;
+    int r =
+        pyro_credit_pack(&command->supervisor->guest_out, command->guest_stream, channel, bytes);
+    guest_flush(command->supervisor);
+    return r;
+}
+
+int command_from_client(struct client *client, const struct pyro_frame *frame)
 {
     struct command *command = find_client(client, frame->stream);
     if (!command)
-        return; /* it ended while the frame was on its way */
+        return 0; /* it ended while the frame was on its way */
     uint32_t *window = &command->window[frame->channel];
     switch (frame->type) {
     case PYRO_FRAME_KILL:
         kill_in_guest(command);
-        return;
+        return 0;
     case PYRO_FRAME_CREDIT:
-        *window = MIN(*window + (uint64_t)credit_of(frame), (uint64_t)UINT32_MAX / 2);
-        break;
+        return grant(command, frame->channel, credit_of(frame));
     default:
         if (frame->length > *window)
-            return; /* a client that overruns its own window loses its own bytes */
+            return -EPROTO; /* more than it had credit for */
         *window -= frame->length;
+        return to_guest(command, frame->type, frame->channel, frame->payload, frame->length);
     }
-    if (command->sent)
-        to_guest(command, frame);
-    else
-        pyro_frame_append(&command->waiting, frame->type, frame->channel, command->guest_stream,
-                          frame->payload, frame->length);
-}
-
-/* Output of a command whose client is gone is dropped, and credited so that the command can end. */
-static void drop_output(struct command *command, const struct pyro_frame *frame)
-{
-    command->window[frame->channel] += frame->length;
-    pyro_credit_pack(&command->supervisor->guest_out, command->guest_stream, frame->channel,
-                     frame->length);
-    guest_flush(command->supervisor);
 }
 
 static int exited_from_guest(struct command *command, const struct pyro_frame *frame)
@@ -209,6 +242,13 @@ static int exited_from_guest(struct command *command, const struct pyro_frame *f
     exited.timed_out = command->timed_out;
     report_exit(command, &exited);
     return 0;
+}
+
+/* Frames about nothing would cost the guest nothing and pile up before a client that does not read.
+ */
+static bool is_within(uint32_t bytes, uint32_t most)
+{
+    return bytes > 0 && bytes <= most;
 }
 
 int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *frame)
@@ -223,17 +263,21 @@ int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *f
     case PYRO_FRAME_EXITED:
         return exited_from_guest(command, frame);
     case PYRO_FRAME_CREDIT:
-        *window = MIN(*window + (uint64_t)credit_of(frame), (uint64_t)UINT32_MAX / 2);
+        if (!is_within(credit_of(frame), PYRO_WINDOW_INITIAL - *window))
+            return -EPROTO; /* credit for what was never sent */
+        *window += credit_of(frame);
         break;
     case PYRO_FRAME_DATA:
-        if (frame->length > *window)
+        if (!is_within(frame->length, *window))
             return -EPROTO; /* more than it had credit for */
         *window -= frame->length;
-        if (!command->client)
-            drop_output(command, frame);
+        if (!command->client) /* nobody reads it, but the command must be able to end */
+            grant(command, frame->channel, frame->length);
         break;
     default:
-        break;
+        if (command->started)
+            return -EPROTO;
+        command->started = true;
     }
     to_client(command, frame);
     return 0;

@@ -29,7 +29,10 @@ static int take_setup_done(struct supervisor *supervisor, const struct pyro_fram
     int r = pyro_setup_done_unpack(frame->payload, frame->length, &done);
     if (r < 0)
         return r;
-    done.step[strcspn(done.step, "\r\n\033")] = '\0';
+    for (char *c = done.step; *c; c++) {
+        if (*c < ' ' || *c > '~') /* it goes to a terminal */
+            *c = '?';
+    }
     if (done.error)
         life_event(supervisor, EVENT_SETUP_FAILED, "the guest could not take its identity: %s: %s",
                    done.step, strerror((int)(done.error & 0xfff)));
@@ -56,7 +59,8 @@ static void lost(struct supervisor *supervisor, const char *why)
     life_event(supervisor, EVENT_GUEST_LOST, "%s", why);
 }
 
-/* Takes whole frames out of what was read. False when the guest was lost or the channel replaced. */
+/* Takes whole frames out of what was read. False when the guest was lost or the channel replaced.
+ */
 static bool take_frames(struct supervisor *supervisor)
 {
     struct pyro_buffer *in = &supervisor->guest_in;
@@ -87,10 +91,12 @@ static void ready_io(struct pyro_source *source, uint32_t events)
     long got = pyro_buffer_read(&supervisor->guest_in, source->fd, PYRO_FRAME_SIZE_MAX);
     if (got == -EAGAIN)
         return;
-    if (got <= 0)
+    if (got <= 0) {
         lost(supervisor, "the channel to the guest ended");
-    else
-        take_frames(supervisor);
+        return;
+    }
+    supervisor->heard_us = pyro_now_us();
+    take_frames(supervisor);
 }
 
 int guest_open(struct supervisor *supervisor, int fd)

@@ -9,24 +9,27 @@
 #include "supervisor/supervisor.h"
 
 enum action {
-    NOTHING, /* cannot matter any more */
+    NOTHING,  /* cannot matter any more */
     NONSENSE, /* the guest speaks out of turn: it is lost */
-    SETUP,   /* send the identity */
-    RUN,     /* tell the clients, send what waits */
-    RETRY,   /* boot once more, or fail */
-    FAIL,    /* tell the clients why, end */
+    SETUP,    /* send the identity */
+    RUN,      /* tell the clients, send what waits */
+    RETRY,    /* boot once more, or fail */
+    FAIL,     /* tell the clients why, end */
     POWER_OFF,
     END,
 };
 
+/* clang-format off */
 static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
     /*                       BOOTING   SETTING_UP RUNNING    STOPPING  ENDED */
     [EVENT_READY] =         {SETUP,    NONSENSE,  NONSENSE,  NOTHING,  NOTHING},
     [EVENT_SETUP_DONE] =    {NONSENSE, RUN,       NONSENSE,  NOTHING,  NOTHING},
     [EVENT_SETUP_FAILED] =  {NONSENSE, FAIL,      NONSENSE,  NOTHING,  NOTHING},
     [EVENT_BOOT_DEADLINE] = {RETRY,    RETRY,     NOTHING,   NOTHING,  NOTHING},
+    [EVENT_START_FAILED] =  {FAIL,     NOTHING,   NOTHING,   NOTHING,  NOTHING},
     [EVENT_QEMU_ENDED] =    {RETRY,    RETRY,     FAIL,      END,      NOTHING},
     [EVENT_GUEST_LOST] =    {RETRY,    RETRY,     FAIL,      NOTHING,  NOTHING},
+    [EVENT_DISK_FAILED] =   {FAIL,     FAIL,      FAIL,      END,      NOTHING},
     [EVENT_NETWORK_ENDED] = {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING},
     [EVENT_OWNER_GONE] =    {END,      END,       END,       END,      NOTHING},
     [EVENT_EXPIRED] =       {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING},
@@ -34,12 +37,15 @@ static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
     [EVENT_STOP_AT_ONCE] =  {END,      END,       END,       END,      NOTHING},
     [EVENT_STOP_DEADLINE] = {NOTHING,  NOTHING,   NOTHING,   END,      NOTHING},
 };
+/* clang-format on */
 
 static const enum pyro_error_code codes[EVENT_COUNT] = {
     [EVENT_SETUP_FAILED] = PYRO_ERROR_BOOT_FAILED,
     [EVENT_BOOT_DEADLINE] = PYRO_ERROR_BOOT_TIMEOUT,
+    [EVENT_START_FAILED] = PYRO_ERROR_BOOT_FAILED,
     [EVENT_QEMU_ENDED] = PYRO_ERROR_GUEST_FAILED,
     [EVENT_GUEST_LOST] = PYRO_ERROR_GUEST_FAILED,
+    [EVENT_DISK_FAILED] = PYRO_ERROR_DISK_FULL,
     [EVENT_NETWORK_ENDED] = PYRO_ERROR_NETWORK_FAILED,
     [EVENT_EXPIRED] = PYRO_ERROR_VM_EXPIRED,
 };
@@ -54,6 +60,9 @@ static const char *hint_for(enum pyro_error_code code)
         return "run `pyro doctor`; if the environment may be damaged, `pyro env pull` repairs it";
     case PYRO_ERROR_GUEST_FAILED:
         return "the command may have used up the guest's memory (raise --mem-mib), or shut it down";
+    case PYRO_ERROR_DISK_FULL:
+        return "free some disk space where pyro's home is; `pyro env prune` removes what is not "
+               "needed";
     case PYRO_ERROR_NETWORK_FAILED:
         return "run it again; `pyro doctor` tells whether passt works here";
     case PYRO_ERROR_VM_EXPIRED:
@@ -81,8 +90,8 @@ static void fail(struct supervisor *supervisor, enum event event, const char *wh
     struct pyro_failure *failure = &supervisor->failure;
     failure->code = code;
     snprintf(failure->message, sizeof(failure->message), "%s%s%s%s", why,
-             supervisor->tries > 1 && booting ? " (tried twice)" : "", *tail ? "; it last said: " : "",
-             tail);
+             supervisor->tries > 1 && booting ? " (tried twice)" : "",
+             *tail ? "; it last said: " : "", tail);
     snprintf(failure->hint, sizeof(failure->hint), "%s", hint_for(code));
     fprintf(stderr, "pyro-supervisor: %s: %s\n", pyro_error_name(code), failure->message);
     boot_save_logs(supervisor);
@@ -97,6 +106,7 @@ static void stop_late(struct pyro_timer *timer)
 static void power_off(struct supervisor *supervisor)
 {
     supervisor->state = STATE_STOPPING;
+    /* Should there be no room for it, the deadline ends the VM. */
     pyro_frame_append(&supervisor->guest_out, PYRO_FRAME_POWEROFF, PYRO_CHANNEL_NONE, 0, NULL, 0);
     guest_flush(supervisor);
     pyro_timer_start(&supervisor->loop, &supervisor->stop_deadline, STOP_GRACE_MS, stop_late,

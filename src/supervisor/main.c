@@ -1,5 +1,5 @@
-/* pyro-supervisor: one process per VM. It owns QEMU and the guest's channel, serves local clients, keeps
- * the time limits, and leaves nothing behind. Started by the library only. */
+/* pyro-supervisor: one process per VM. It owns QEMU and the guest's channel, serves local clients,
+ * keeps the time limits, and leaves nothing behind. Started by the library only. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -26,25 +26,32 @@ static void signalled(struct pyro_source *source, uint32_t events)
         life_event(source->userdata, EVENT_STOP_AT_ONCE, "signal %u", info.ssi_signo);
 }
 
-static void expired(struct pyro_timer *timer)
+/* The end is a moment of the wall clock, which goes on while the host is suspended and can be set:
+ * the timer's own clock is asked for a minute at most. */
+static void check_expiry(struct pyro_timer *timer)
 {
     struct supervisor *supervisor = timer->userdata;
-    life_event(supervisor, EVENT_EXPIRED, "the VM reached the end of its time (ttl_seconds)");
+    double left_ms = (supervisor->config.expires_at - pyro_wall_seconds()) * 1000;
+    if (left_ms <= 0)
+        life_event(supervisor, EVENT_EXPIRED, "the VM reached the end of its time (ttl_seconds)");
+    else
+        pyro_timer_start(&supervisor->loop, timer,
+                         left_ms < EXPIRY_CHECK_MS ? (uint64_t)left_ms + 1 : EXPIRY_CHECK_MS,
+                         check_expiry, supervisor);
 }
 
 static int watch(struct supervisor *supervisor)
 {
     int fd = pyro_signal_open(signals);
     int r = fd < 0 ? fd
-                   : pyro_source_add(&supervisor->loop, &supervisor->signals, fd, EPOLLIN, signalled,
-                                     supervisor);
-    double left = supervisor->config.expires_at - pyro_wall_seconds();
-    uint64_t left_ms = left <= 0 ? 0 : left > 1e9 ? 1000000000000 : (uint64_t)(left * 1000);
-    pyro_timer_start(&supervisor->loop, &supervisor->expiry, left_ms, expired, supervisor);
+                   : pyro_source_add(&supervisor->loop, &supervisor->signals, fd, EPOLLIN,
+                                     signalled, supervisor);
+    pyro_timer_start(&supervisor->loop, &supervisor->expiry, 0, check_expiry, supervisor);
     return r;
 }
 
-/* The store is opened for the moment it is needed: it costs memory that a VM would hold for hours. */
+/* The store is opened for the moment it is needed: it costs memory that a VM would hold for hours.
+ */
 static void record_change(struct supervisor *supervisor)
 {
     struct pyro_store *store;
@@ -83,8 +90,8 @@ static void run(struct supervisor *supervisor)
     supervisor->state = STATE_ENDED;
 }
 
-/* QEMU first, then what it used, then the row, then the clients: whoever sees its connection end can
- * rely on nothing being left. */
+/* QEMU first, then what it used, then the row, then the clients: whoever sees its connection end
+ * can rely on nothing being left. */
 static void finish(struct supervisor *supervisor, int lock)
 {
     if (getenv("PYRO_LOG_DIR"))
@@ -124,12 +131,26 @@ static int set_up(struct supervisor *supervisor, const char *vm_id, struct pyro_
 static void become_daemon(void)
 {
     pid_t pid = fork();
-    if (pid > 0)
-        _exit(0);
+    if (pid != 0)
+        _exit(pid < 0);
     setsid();
     prctl(PR_SET_NAME, "pyro-supervisor");
     if (chdir("/") < 0)
         _exit(1);
+}
+
+/* The client that waits for us hears why there is no VM. */
+static void report(int client, const struct pyro_error *error)
+{
+    struct pyro_failure failure = {.code = error->code};
+    struct pyro_buffer out;
+    fprintf(stderr, "pyro-supervisor: %s\n", error->message);
+    snprintf(failure.message, sizeof(failure.message), "%s", error->message);
+    snprintf(failure.hint, sizeof(failure.hint), "%s", error->hint);
+    pyro_buffer_init(&out, PYRO_FRAME_SIZE_MAX);
+    if (pyro_failure_pack(&out, &failure) == 0)
+        pyro_buffer_write(&out, client);
+    pyro_buffer_finish(&out);
 }
 
 int main(int argc, char **argv)
@@ -149,7 +170,7 @@ int main(int argc, char **argv)
     struct pyro_error error;
     if (pyro_home_init(&supervisor.home, argv[1], NULL, &error) < 0 ||
         set_up(&supervisor, vm_id, &error) < 0) {
-        fprintf(stderr, "pyro-supervisor: %s\n", error.message);
+        report(client, &error);
         return 1;
     }
     serve_add(&supervisor, client, supervisor.config.one_shot);

@@ -1,4 +1,5 @@
 /* The last words of an endless, hostile stream: read always, kept in bounded memory. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -7,10 +8,25 @@
 #include "base/macros.h"
 #include "supervisor/supervisor.h"
 
+/* Its first letter comes only once in it, so a mismatch never has to look further back. */
+static const char panic[] = "Kernel panic";
+
+static void listen_for_panic(struct ring *ring, char c)
+{
+    if (c != panic[ring->matched])
+        ring->matched = 0;
+    if (c == panic[ring->matched] && panic[++ring->matched] == '\0') {
+        ring->panicked = true;
+        ring->matched = 0;
+    }
+}
+
 static void add(struct ring *ring, const char *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < size; i++) {
         ring->bytes[ring->end++ % RING_SIZE] = bytes[i];
+        listen_for_panic(ring, bytes[i]);
+    }
 }
 
 static void readable(struct pyro_source *source, uint32_t events)
@@ -20,13 +36,15 @@ static void readable(struct pyro_source *source, uint32_t events)
     ssize_t got = read(source->fd, block, sizeof(block));
     if (got > 0)
         add(source->userdata, block, (size_t)got);
-    else if (got == 0)
+    else if (got == 0 || (errno != EAGAIN && errno != EINTR))
         ring_close(source->userdata);
 }
 
 int ring_watch(struct supervisor *supervisor, struct ring *ring, int fd)
 {
     ring->end = 0;
+    ring->matched = 0;
+    ring->panicked = false;
     return pyro_source_add(&supervisor->loop, &ring->source, fd, EPOLLIN, readable, ring);
 }
 

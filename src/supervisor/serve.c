@@ -1,6 +1,7 @@
-/* The channels to clients: the one inherited at the start, and those who connect to the socket. They
- * are of the same user (0700 directory, 0600 socket, peer credentials). */
+/* The channels to clients: the one inherited at the start, and those who connect to the socket.
+ * They are of the same user (0700 directory, 0600 socket, peer credentials). */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <poll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/macros.h"
 #include "supervisor/supervisor.h"
@@ -25,6 +26,7 @@ static void drop(struct client *client)
             break;
         }
     }
+    pyro_source_set(&supervisor->listener, EPOLLIN);
     bool was_owner = client->is_owner;
     command_client_gone(client);
     pyro_source_remove(&client->source);
@@ -39,12 +41,20 @@ static void drop(struct client *client)
         life_event(supervisor, EVENT_OWNER_GONE, "the client went away");
 }
 
-void serve_flush(struct client *client)
+static void flush(struct client *client)
 {
     int r = pyro_buffer_write(&client->out, client->source.fd);
     if (r == 0 || r == -EAGAIN)
         pyro_source_set(&client->source, r == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
-    /* A broken connection shows up as EPOLLHUP; the client is dropped there, never under a caller. */
+    /* A broken connection shows up as EPOLLHUP; the client is dropped there, never under a caller.
+     */
+}
+
+void serve_send(struct client *client, int queued)
+{
+    if (queued < 0)
+        shutdown(client->source.fd, SHUT_RDWR);
+    flush(client);
 }
 
 static void send_state(struct client *client)
@@ -53,13 +63,10 @@ static void send_state(struct client *client)
     struct pyro_state state = {.phase = supervisor->state >= STATE_STOPPING  ? PYRO_PHASE_STOPPED
                                         : supervisor->state == STATE_RUNNING ? PYRO_PHASE_RUNNING
                                                                              : PYRO_PHASE_BOOTING};
-    if (supervisor->failure.code) {
-        pyro_failure_pack(&client->out, &supervisor->failure);
-    } else {
-        memcpy(state.boot_json, supervisor->boot_json, sizeof(supervisor->boot_json));
-        pyro_state_pack(&client->out, &state);
-    }
-    serve_flush(client);
+    memcpy(state.boot_json, supervisor->boot_json, sizeof(supervisor->boot_json));
+    serve_send(client, supervisor->failure.code
+                           ? pyro_failure_pack(&client->out, &supervisor->failure)
+                           : pyro_state_pack(&client->out, &state));
 }
 
 void serve_state(struct supervisor *supervisor)
@@ -85,14 +92,11 @@ static int take_frames(struct client *client)
     int r;
     while ((r = pyro_frame_decode(pyro_buffer_data(&client->in), client->in.size, PYRO_FROM_CLIENT,
                                   &frame)) > 0) {
-        if (frame.type == PYRO_FRAME_STOP) {
-            if (stop(client, &frame) < 0)
-                return -EPROTO;
-        } else if (frame.type == PYRO_FRAME_EXEC) {
-            command_exec(client, &frame);
-        } else {
-            command_from_client(client, &frame);
-        }
+        int taken = frame.type == PYRO_FRAME_STOP   ? stop(client, &frame)
+                    : frame.type == PYRO_FRAME_EXEC ? command_exec(client, &frame)
+                                                    : command_from_client(client, &frame);
+        if (taken < 0)
+            return taken;
         pyro_buffer_consume(&client->in, pyro_frame_size(&frame));
     }
     return r;
@@ -102,7 +106,7 @@ static void ready_io(struct pyro_source *source, uint32_t events)
 {
     struct client *client = source->userdata;
     if (events & EPOLLOUT)
-        serve_flush(client);
+        flush(client);
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         return;
     long got = pyro_buffer_read(&client->in, source->fd, PYRO_FRAME_SIZE_MAX);
@@ -114,8 +118,8 @@ static void ready_io(struct pyro_source *source, uint32_t events)
 
 int serve_add(struct supervisor *supervisor, int fd, bool is_owner)
 {
-    struct client *client = supervisor->client_count < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
-    int r = client ? pyro_fd_set_nonblocking(fd) : -EMFILE;
+    struct client *client = calloc(1, sizeof(*client));
+    int r = client ? pyro_fd_set_nonblocking(fd) : -ENOMEM;
     if (r == 0)
         r = pyro_source_add(&supervisor->loop, &client->source, fd, EPOLLIN, ready_io, client);
     if (r < 0) {
@@ -129,7 +133,8 @@ int serve_add(struct supervisor *supervisor, int fd, bool is_owner)
     pyro_buffer_init(&client->out, OUTGOING_MAX);
     client->next = supervisor->clients;
     supervisor->clients = client;
-    supervisor->client_count++;
+    if (++supervisor->client_count >= CLIENTS_MAX)
+        pyro_source_set(&supervisor->listener, 0); /* others wait until one has gone */
     send_state(client);
     return 0;
 }
@@ -143,8 +148,12 @@ static bool is_same_user(int fd)
 
 static void incoming(struct pyro_source *source, uint32_t events)
 {
+    struct supervisor *supervisor = source->userdata;
     (void)events;
     int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    /* Without a descriptor for it, the client would go on knocking: hear it when one is free. */
+    if (fd < 0 && errno == EMFILE && supervisor->client_count > 0)
+        pyro_source_set(source, 0);
     if (fd < 0)
         return;
     if (is_same_user(fd))
@@ -158,7 +167,8 @@ int serve_open(struct supervisor *supervisor)
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    /* A bundle's path can be longer than a socket's may be: go through the directory's descriptor. */
+    /* A bundle's path can be longer than a socket's may be: go through the directory's descriptor.
+     */
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/socket",
              supervisor->directory);
@@ -176,22 +186,44 @@ int serve_open(struct supervisor *supervisor)
     return r;
 }
 
-/* Gives a client that reads a moment to take what is queued for it. */
-static void flush_patiently(struct client *client)
+/* Those who came too late to be served hear how it ended all the same. */
+static void close_listener(struct supervisor *supervisor)
 {
-    struct pollfd wait = {.fd = client->source.fd, .events = POLLOUT};
-    while (pyro_buffer_write(&client->out, client->source.fd) == -EAGAIN && poll(&wait, 1, 1000) > 0)
-        ;
+    int fd;
+    if (!supervisor->listener.loop)
+        return;
+    pyro_source_remove(&supervisor->listener);
+    while (supervisor->client_count < CLIENTS_MAX &&
+           (fd = accept4(supervisor->listener.fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        if (is_same_user(fd))
+            serve_add(supervisor, fd, false);
+        else
+            close(fd);
+    }
+    close(supervisor->listener.fd);
+}
+
+/* Gives clients that read a moment to take what is queued for them, all at once. */
+static void flush_patiently(struct supervisor *supervisor)
+{
+    uint64_t deadline = pyro_now_ms() + FLUSH_MS;
+    for (;;) {
+        struct pollfd waits[CLIENTS_MAX];
+        nfds_t count = 0;
+        for (struct client *client = supervisor->clients; client; client = client->next) {
+            if (pyro_buffer_write(&client->out, client->source.fd) == -EAGAIN)
+                waits[count++] = (struct pollfd){.fd = client->source.fd, .events = POLLOUT};
+        }
+        uint64_t now = pyro_now_ms();
+        if (count == 0 || now >= deadline || poll(waits, count, (int)(deadline - now)) <= 0)
+            return;
+    }
 }
 
 void serve_close(struct supervisor *supervisor)
 {
-    if (supervisor->listener.loop) {
-        pyro_source_remove(&supervisor->listener);
-        close(supervisor->listener.fd);
-    }
-    while (supervisor->clients) {
-        flush_patiently(supervisor->clients);
+    close_listener(supervisor);
+    flush_patiently(supervisor);
+    while (supervisor->clients)
         drop(supervisor->clients);
-    }
 }

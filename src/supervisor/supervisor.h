@@ -28,23 +28,36 @@ enum {
     BOOT_CPU_LIMIT_MS = 30 * 1000, /* a cold boot under emulation takes 2,500 */
     BOOT_CHECK_MS = 500,
     STOP_GRACE_MS = 10 * 1000, /* for the guest to write back its disk */
-    KILL_GRACE_MS = 5 * 1000,  /* for the agent to report a killed command's end */
+    KILL_GRACE_MS = 10 * 1000, /* for the agent to report a killed command's end */
+    KILL_LIMIT_MS = 30 * 1000, /* the same, while it has other things to say */
     CLIENTS_MAX = 64,
     COMMANDS_MAX = 1024,
-    OUTGOING_MAX = 64 * 1024 * 1024,
+    OUTGOING_MAX =
+        16 * 1024 * 1024, /* the windows of many commands; who is behind more is cut off */
+    FLUSH_MS = 1500,      /* after the end, for clients that still read */
+    EXPIRY_CHECK_MS = 60 * 1000,
     RING_SIZE = 32 * 1024,
 };
 
 /* The VM's life, and what can happen in it. life.c decides each combination. */
-enum state { STATE_BOOTING, STATE_SETTING_UP, STATE_RUNNING, STATE_STOPPING, STATE_ENDED, STATE_COUNT };
+enum state {
+    STATE_BOOTING,
+    STATE_SETTING_UP,
+    STATE_RUNNING,
+    STATE_STOPPING,
+    STATE_ENDED,
+    STATE_COUNT
+};
 
 enum event {
     EVENT_READY,         /* the agent says hello */
     EVENT_SETUP_DONE,    /* the guest has its identity */
     EVENT_SETUP_FAILED,  /* the guest could not take its identity */
     EVENT_BOOT_DEADLINE, /* no answer in time */
+    EVENT_START_FAILED,  /* QEMU or what it needs could not even be started */
     EVENT_QEMU_ENDED,
     EVENT_GUEST_LOST,    /* its channel ended, or it spoke nonsense */
+    EVENT_DISK_FAILED,   /* QEMU cannot write the guest's disk */
     EVENT_NETWORK_ENDED, /* passt is gone */
     EVENT_OWNER_GONE,    /* one-shot: the client went away */
     EVENT_EXPIRED,       /* ttl_seconds are over */
@@ -57,7 +70,9 @@ enum event {
 /* The last RING_SIZE bytes of an endless stream. */
 struct ring {
     struct pyro_source source;
-    size_t end; /* bytes ever added, modulo nothing: the write position is end % RING_SIZE */
+    size_t end;       /* bytes ever added, modulo nothing: the write position is end % RING_SIZE */
+    unsigned matched; /* letters of the panic message that came last */
+    bool panicked;    /* that message was in the stream */
     char bytes[RING_SIZE];
 };
 
@@ -75,11 +90,11 @@ struct command {
     uint32_t client_stream; /* its name at the client */
     uint32_t guest_stream;  /* its name at the guest, never used twice */
     uint32_t timeout_ms;
-    bool sent, timed_out;
-    uint64_t sent_us;
-    uint32_t window[4];         /* by channel: what the sender may still send */
-    struct pyro_buffer waiting; /* the EXEC frame until the guest is up */
-    struct pyro_timer timer;    /* the time limit, then the grace after KILL */
+    bool sent, started, timed_out;
+    uint64_t sent_us, killed_us; /* 0: not yet */
+    uint32_t window[4];          /* by channel: what the sender may still send */
+    struct pyro_buffer waiting;  /* the EXEC frame until the guest is up */
+    struct pyro_timer timer;     /* the time limit, then the grace after KILL */
     struct command *next;
 };
 
@@ -110,6 +125,7 @@ struct supervisor {
     /* guest.c */
     struct pyro_source guest;
     struct pyro_buffer guest_in, guest_out;
+    uint64_t heard_us; /* when the guest last said something */
 
     /* serve.c */
     struct pyro_source listener;
@@ -146,11 +162,14 @@ int serve_open(struct supervisor *supervisor);
 int serve_add(struct supervisor *supervisor, int fd, bool is_owner);
 void serve_close(struct supervisor *supervisor); /* flushes, then closes all */
 void serve_state(struct supervisor *supervisor); /* tells all clients the state, or the failure */
-void serve_flush(struct client *client);
+/* Sends what was queued. `queued` is what queueing it returned: a client that leaves so much unread
+ * that nothing more fits is cut off, rather than told half of it. */
+void serve_send(struct client *client, int queued);
 
 /* command.c */
-void command_exec(struct client *client, const struct pyro_frame *frame);
-void command_from_client(struct client *client, const struct pyro_frame *frame);
+/* 0, or a negative errno when the client must go: it may not say this, or no more fits. */
+int command_exec(struct client *client, const struct pyro_frame *frame);
+int command_from_client(struct client *client, const struct pyro_frame *frame);
 /* 0, or -EPROTO when the guest may not say this. */
 int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *frame);
 void command_send_waiting(struct supervisor *supervisor);

@@ -158,3 +158,14 @@ def test_starting_twice_at_once_starts_once(pyro, home):
     api.call("vm_delete", vm_id=vm_id)
     api.close()
     pyro.assert_nothing_left()
+
+
+def test_a_disk_is_not_started_on_another_base(pyro, api):
+    """The environment was built anew since: what the overlay holds would not fit."""
+    vm_id = api.call("vm_create", environment=BASE, mem_mib=256)["vm_id"]
+    path = pyro.home / "vms" / vm_id / "config.json"
+    path.write_text(path.read_text().replace("sha256:", "sha256:0"))
+    error = refused("wrong_state", api.call, "vm_start", vm_id=vm_id)
+    assert "built anew" in error.message and error.hint
+    api.call("vm_delete", vm_id=vm_id)
+    pyro.assert_nothing_left()

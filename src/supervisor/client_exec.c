@@ -1,0 +1,232 @@
+/* Waiting on a supervisor: for its guest to run, for a command's output and end. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "supervisor/client_connection.h"
+#include "wire/frame.h"
+
+enum {
+    CREDIT_STEP = 64 * 1024, /* give credit back in steps of this, not for every frame */
+    PROGRESS_MS = 1000,
+};
+
+struct exec_wait {
+    const struct pyro_observer *observer;
+    uint32_t stream;
+    bool ended, refused; /* refused: the observer wants no more */
+    struct pyro_exited exited;
+    uint32_t owed[4];      /* by channel: consumed, credit not yet given */
+    uint32_t stdin_window; /* what we may send */
+    bool stdin_open;
+};
+
+/* One frame that is not about a command. */
+static void take_state(struct pyro_client *client, const struct pyro_frame *frame)
+{
+    struct pyro_state state;
+    if (frame->type == PYRO_FRAME_FAILURE) {
+        client->failed = pyro_failure_unpack(frame->payload, frame->length, &client->failure) == 0;
+    } else if (frame->type == PYRO_FRAME_STATE &&
+               pyro_state_unpack(frame->payload, frame->length, &state) == 0) {
+        client->running = state.phase == PYRO_PHASE_RUNNING;
+        client->stopped = state.phase == PYRO_PHASE_STOPPED;
+        memcpy(client->boot_json, state.boot_json, sizeof(client->boot_json));
+    }
+}
+
+static void give_credit(struct pyro_client *client, struct exec_wait *wait, unsigned channel)
+{
+    if (wait->owed[channel] < CREDIT_STEP)
+        return;
+    pyro_credit_pack(&client->out, wait->stream, channel, wait->owed[channel]);
+    wait->owed[channel] = 0;
+}
+
+static void take_data(struct pyro_client *client, struct exec_wait *wait,
+                      const struct pyro_frame *frame)
+{
+    enum pyro_stream stream = frame->channel == PYRO_CHANNEL_STDOUT ? PYRO_STDOUT : PYRO_STDERR;
+    const struct pyro_observer *observer = wait->observer;
+    if (!wait->refused && observer && observer->output && frame->length > 0)
+        wait->refused =
+            observer->output(observer->userdata, stream, frame->payload, frame->length) != 0;
+    wait->owed[frame->channel] += frame->length;
+    give_credit(client, wait, frame->channel);
+}
+
+static void take_frame(struct pyro_client *client, struct exec_wait *wait,
+                       const struct pyro_frame *frame)
+{
+    uint32_t credit;
+    if (!wait || frame->stream != wait->stream) {
+        take_state(client, frame);
+        return;
+    }
+    switch (frame->type) {
+    case PYRO_FRAME_DATA:
+        take_data(client, wait, frame);
+        break;
+    case PYRO_FRAME_CREDIT:
+        if (pyro_u32_unpack(frame->payload, frame->length, &credit) == 0)
+            wait->stdin_window += credit;
+        break;
+    case PYRO_FRAME_EXITED:
+        wait->ended = pyro_exited_unpack(frame->payload, frame->length, &wait->exited) == 0;
+        break;
+    default:
+        break;
+    }
+}
+
+int pyro_client_receive(struct pyro_client *client, struct exec_wait *wait)
+{
+    long got = pyro_buffer_read(&client->in, client->fd, 2 * PYRO_FRAME_SIZE_MAX);
+    if (got == -EAGAIN)
+        return 0;
+    if (got <= 0)
+        return got == 0 ? -EPIPE : (int)got;
+    struct pyro_frame frame;
+    int r;
+    while ((r = pyro_frame_decode(pyro_buffer_data(&client->in), client->in.size, PYRO_TO_CLIENT,
+                                  &frame)) > 0) {
+        take_frame(client, wait, &frame);
+        pyro_buffer_consume(&client->in, pyro_frame_size(&frame));
+    }
+    return r;
+}
+
+/* Forwards some stdin when there is a window for it. */
+static void forward_stdin(struct pyro_client *client, struct exec_wait *wait)
+{
+    char block[32 * 1024];
+    size_t most = MIN(sizeof(block), (size_t)wait->stdin_window);
+    ssize_t got = read(wait->observer->stdin_fd, block, most);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (got <= 0) {
+        got = 0; /* the end, or as good as it */
+        wait->stdin_open = false;
+    }
+    pyro_frame_append(&client->out, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, wait->stream, block,
+                      (size_t)got);
+    wait->stdin_window -= (uint32_t)got;
+}
+
+static void report_boot(struct pyro_client *client, const struct pyro_observer *observer)
+{
+    uint64_t now = pyro_now_ms();
+    if (client->running || !observer || !observer->progress ||
+        now - client->progress_ms < PROGRESS_MS)
+        return;
+    client->progress_ms = now;
+    char message[64];
+    snprintf(message, sizeof(message), "starting the guest, %.0f s",
+             (double)(now - client->started_ms) / 1000);
+    const struct pyro_progress progress = {
+        .operation = "boot", .phase = "boot", .message = message};
+    observer->progress(observer->userdata, &progress);
+}
+
+/* One turn: waits for the supervisor, stdin or cancellation, and handles what is ready. 1:
+ * cancelled; 0: go on; a negative errno: the supervisor is gone. `wait` may be NULL. */
+static int turn(struct pyro_client *client, const struct pyro_observer *observer,
+                struct exec_wait *wait)
+{
+    /* Nothing is taken from stdin for a guest that may never come up. */
+    bool wants_stdin = client->running && wait && wait->stdin_open && wait->stdin_window > 0 &&
+                       pyro_buffer_room(&client->out) > PYRO_FRAME_SIZE_MAX;
+    struct pollfd polls[3] = {
+        {.fd = client->fd, .events = POLLIN | (client->out.size > 0 ? POLLOUT : 0)},
+        {.fd = observer ? observer->cancel_fd : -1, .events = POLLIN},
+        {.fd = wants_stdin ? observer->stdin_fd : -1, .events = POLLIN},
+    };
+    if (poll(polls, ARRAY_SIZE(polls), client->running ? -1 : PROGRESS_MS) < 0)
+        return errno == EINTR ? 0 : -errno;
+    report_boot(client, observer);
+    if (polls[1].revents)
+        return 1;
+    if (polls[2].revents)
+        forward_stdin(client, wait);
+    int r = polls[0].revents & (POLLIN | POLLHUP | POLLERR) ? pyro_client_receive(client, wait) : 0;
+    if (r == 0 && client->out.size > 0) {
+        r = pyro_buffer_write(&client->out, client->fd);
+        /* A supervisor that ends says why before it closes: read that first. */
+        if (r < 0)
+            r = r == -EAGAIN || r == -EPIPE || r == -ECONNRESET ? 0 : r;
+    }
+    return r < 0 ? r : wait && wait->refused;
+}
+
+/* Turns the end of a turn into an error. */
+static int explain(const struct pyro_client *client, int turned, struct pyro_error *error)
+{
+    if (client->failed) {
+        enum pyro_error_code code =
+            client->failure.code > PYRO_ERROR_NONE && client->failure.code < PYRO_ERROR_COUNT
+                ? (enum pyro_error_code)client->failure.code
+                : PYRO_ERROR_INTERNAL;
+        pyro_error_set(error, code, "%s", client->failure.message);
+        return pyro_error_hint(error, "%s", client->failure.hint);
+    }
+    if (turned > 0)
+        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
+    if (client->stopped)
+        return pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "%s was stopped by somebody else",
+                              client->vm_id);
+    pyro_error_set(error, PYRO_ERROR_SUPERVISOR_DIED, "%s ended: its supervisor is gone",
+                   client->vm_id);
+    return pyro_error_hint(error, "run the command again");
+}
+
+int pyro_client_wait_running(struct pyro_client *client, const struct pyro_observer *observer,
+                             struct pyro_error *error)
+{
+    int r = 0;
+    while (r == 0 && !client->running && !client->stopped && !client->failed)
+        r = turn(client, observer, NULL);
+    return client->running && r == 0 ? 0 : explain(client, r, error);
+}
+
+static int send_exec(struct pyro_client *client, uint32_t stream, const struct pyro_exec *exec,
+                     struct pyro_error *error)
+{
+    int r = pyro_exec_pack(&client->out, stream, exec);
+    if (r == -EMSGSIZE || r == -E2BIG) {
+        pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
+                       "cannot run the command: its words are longer than 64 KiB, or more than %d",
+                       PYRO_EXEC_ARGUMENTS_MAX);
+        pyro_error_hint(error, "put long input into stdin or a file");
+        return pyro_error_field(error, "command");
+    }
+    return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot run the command") : 0;
+}
+
+int pyro_client_exec(struct pyro_client *client, struct pyro_exec *exec,
+                     const struct pyro_observer *observer, struct pyro_exited *ret_exited,
+                     struct pyro_error *error)
+{
+    struct exec_wait wait = {.observer = observer,
+                             .stream = ++client->last_stream,
+                             .stdin_window = PYRO_WINDOW_INITIAL,
+                             .stdin_open = observer && observer->stdin_fd >= 0};
+    exec->flags = wait.stdin_open ? PYRO_EXEC_STDIN : 0;
+    if (send_exec(client, wait.stream, exec, error) < 0)
+        return -1;
+    int r = 0;
+    while (r == 0 && !wait.ended && !client->stopped && !client->failed)
+        r = turn(client, observer, &wait);
+    if (wait.ended && r >= 0) {
+        *ret_exited = wait.exited;
+        return wait.refused ? explain(client, 1, error) : 0;
+    }
+    if (r > 0) { /* whoever shares this VM keeps it, the command goes */
+        pyro_frame_append(&client->out, PYRO_FRAME_KILL, PYRO_CHANNEL_NONE, wait.stream, NULL, 0);
+        pyro_buffer_write(&client->out, client->fd);
+    }
+    return explain(client, r, error);
+}
