@@ -33,6 +33,7 @@ bench:
 	@scripts/setup build run bench
 	@$(MAKE) --no-print-directory build
 	@python3 bench/run.py
+	@python3 bench/busy_boots.py
 
 install: build
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
