@@ -28,8 +28,8 @@ static inline size_t pyro_buffer_room(const struct pyro_buffer *buffer)
     return buffer->cap - buffer->size;
 }
 
-/* Makes room for `size` more bytes and returns where they go, NULL with -ENOMEM's meaning when memory
- * or cap do not allow it. Follow with pyro_buffer_commit() for what was really written. */
+/* Makes room for `size` more bytes and returns where they go, NULL with -ENOMEM's meaning when
+ * memory or cap do not allow it. Follow with pyro_buffer_commit() for what was really written. */
 uint8_t *pyro_buffer_reserve(struct pyro_buffer *buffer, size_t size);
 void pyro_buffer_commit(struct pyro_buffer *buffer, size_t size);
 
@@ -39,8 +39,8 @@ int pyro_buffer_append(struct pyro_buffer *buffer, const void *bytes, size_t siz
 /* Drops `size` bytes at the front. */
 void pyro_buffer_consume(struct pyro_buffer *buffer, size_t size);
 
-/* Reads once from `fd` into the buffer, at most `most` bytes. Returns what read(2) does: bytes, 0 at
- * the end, or a negative errno. -ENOBUFS when the cap is reached. */
+/* Reads once from `fd` into the buffer, at most `most` bytes. Returns what read(2) does: bytes, 0
+ * at the end, or a negative errno. -ENOBUFS when the cap is reached. */
 long pyro_buffer_read(struct pyro_buffer *buffer, int fd, size_t most);
 
 /* Writes as much as `fd` takes and consumes it. Returns 0 when all is written, -EAGAIN when some is

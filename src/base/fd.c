@@ -104,7 +104,8 @@ static int copy_run(int from, int to, off_t offset, off_t end)
     while (offset < end) {
         off_t in = offset, out = offset;
         ssize_t put = copy_file_range(from, &in, to, &out, (size_t)(end - offset), 0);
-        if (put < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
+        if (put < 0 &&
+            (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
             char block[65536];
             put = pread(from, block, MIN(sizeof(block), (size_t)(end - offset)), offset);
             if (put > 0)

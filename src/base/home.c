@@ -46,8 +46,8 @@ static bool holds_agent(const char *directory)
     return agent && access(agent, R_OK) == 0;
 }
 
-/* Beside the running program (a build tree), in ../libexec/pyro (a moved installation), or where the
- * installation was configured to put them. */
+/* Beside the running program (a build tree), in ../libexec/pyro (a moved installation), or where
+ * the installation was configured to put them. */
 static char *find_libexec(void)
 {
     char program[4096];
@@ -63,7 +63,8 @@ static char *find_libexec(void)
             return beside;
         free(beside);
     }
-    return strdup(PYRO_LIBEXECDIR); /* if it is not there either, doctor and the first start say so */
+    /* If it is not there either, doctor and the first start say so. */
+    return strdup(PYRO_LIBEXECDIR);
 }
 
 int pyro_home_init(struct pyro_home *home, const char *path, const char *libexec,

@@ -59,14 +59,15 @@ void pyro_timer_start(struct pyro_loop *loop, struct pyro_timer *timer, uint64_t
                       pyro_timer_callback callback, void *userdata);
 void pyro_timer_stop(struct pyro_timer *timer);
 
-/* Waits for events and delivers them. `timeout_ms` -1 waits for ever (timers still fire). Returns the
- * number of callbacks made, or a negative errno. */
+/* Waits for events and delivers them. `timeout_ms` -1 waits for ever (timers still fire). Returns
+ * the number of callbacks made, or a negative errno. */
 int pyro_loop_turn(struct pyro_loop *loop, int timeout_ms);
 /* Turns until pyro_loop_stop(). */
 int pyro_loop_run(struct pyro_loop *loop);
 void pyro_loop_stop(struct pyro_loop *loop);
 
-/* Blocks the signals and returns a signalfd for them, or a negative errno. `signals` ends with 0. */
+/* Blocks the signals and returns a signalfd for them, or a negative errno. `signals` ends with 0.
+ */
 int pyro_signal_open(const int *signals);
 
 #endif

@@ -117,7 +117,8 @@ char *pyro_text_nearest(const char *word, const char *const *names)
     }
 }
 
-/* Length of the valid sequence at `at`, or 0; `ret_broken` is how many bytes one U+FFFD replaces. */
+/* Length of the valid sequence at `at`, or 0; `ret_broken` is how many bytes one U+FFFD replaces.
+ */
 static size_t utf8_length(const uint8_t *at, size_t left, size_t *ret_broken)
 {
     *ret_broken = 1;

@@ -9,11 +9,12 @@
 /* A formatted string to be freed, NULL when out of memory. */
 char *pyro_text_format(const char *format, ...) PYRO_PRINTF(1, 2);
 
-/* The words as a shell would read them back, joined by spaces. To be freed; NULL when out of memory. */
+/* The words as a shell would read them back, joined by spaces. To be freed; NULL when out of
+ * memory. */
 char *pyro_text_shell_join(const char *const *words, size_t count);
 
-/* The known names that look like `word`, best first, as "a, b or c"; empty string when none is near.
- * To be freed; NULL when out of memory. `names` ends with NULL. */
+/* The known names that look like `word`, best first, as "a, b or c"; empty string when none is
+ * near. To be freed; NULL when out of memory. `names` ends with NULL. */
 char *pyro_text_nearest(const char *word, const char *const *names);
 
 /* A copy in which every byte sequence that is not UTF-8 became U+FFFD (one for each maximal broken

@@ -43,11 +43,12 @@ struct pyro_field {
     const char *help;
 };
 
-enum pyro_annotation { /* as MCP has them */
-                       PYRO_READ_ONLY = 1 << 0,
-                       PYRO_DESTRUCTIVE = 1 << 1,
-                       PYRO_IDEMPOTENT = 1 << 2,
-                       PYRO_OPEN_WORLD = 1 << 3,
+/* As MCP has them. */
+enum pyro_annotation {
+    PYRO_READ_ONLY = 1 << 0,
+    PYRO_DESTRUCTIVE = 1 << 1,
+    PYRO_IDEMPOTENT = 1 << 2,
+    PYRO_OPEN_WORLD = 1 << 3,
 };
 
 struct pyro_context;

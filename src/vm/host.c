@@ -155,8 +155,9 @@ int pyro_host_check(const struct pyro_host *host, bool wants_network, struct pyr
     if (!host->qemu_path) {
         pyro_error_set(error, PYRO_ERROR_NO_VM, "no VM can be started on this host: %s",
                        host->qemu_reason);
-        return pyro_error_hint(error, "install QEMU (apt-get install qemu-system-x86)%s; `pyro doctor` "
-                                      "tells what else is missing",
+        return pyro_error_hint(error,
+                               "install QEMU (apt-get install qemu-system-x86)%s; `pyro doctor` "
+                               "tells what else is missing",
                                getenv("PYRO_QEMU") ? " or unset PYRO_QEMU" : "");
     }
     if (wants_network && !host->passt_path) {

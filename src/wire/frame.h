@@ -22,10 +22,10 @@ enum {
 
 /* Who may send a frame. */
 enum pyro_frame_sender {
-    PYRO_FROM_GUEST = 1 << 0,      /* guest agent → supervisor */
-    PYRO_TO_GUEST = 1 << 1,        /* supervisor → guest agent */
-    PYRO_FROM_CLIENT = 1 << 2,     /* client → supervisor */
-    PYRO_TO_CLIENT = 1 << 3,       /* supervisor → client */
+    PYRO_FROM_GUEST = 1 << 0,  /* guest agent → supervisor */
+    PYRO_TO_GUEST = 1 << 1,    /* supervisor → guest agent */
+    PYRO_FROM_CLIENT = 1 << 2, /* client → supervisor */
+    PYRO_TO_CLIENT = 1 << 3,   /* supervisor → client */
 };
 
 /* X(NAME, number, senders, smallest payload, largest payload) — the closed set. */

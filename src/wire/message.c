@@ -24,10 +24,10 @@ static struct pyro_pack *draft_start(struct draft *draft)
 static int draft_send(struct draft *draft, struct pyro_buffer *out, enum pyro_frame_type type,
                       enum pyro_channel channel, uint32_t stream)
 {
-    int r = draft->pack.failed ? -EMSGSIZE
-                               : pyro_frame_append(out, type, channel, stream,
-                                                   pyro_buffer_data(&draft->payload),
-                                                   draft->payload.size);
+    int r = draft->pack.failed
+                ? -EMSGSIZE
+                : pyro_frame_append(out, type, channel, stream, pyro_buffer_data(&draft->payload),
+                                    draft->payload.size);
     pyro_buffer_finish(&draft->payload);
     return r;
 }

@@ -69,7 +69,8 @@ struct pyro_exited {
     uint64_t duration_us;
 };
 
-/* STATE: the supervisor tells a client how its VM is. Sent when it changes and when a client comes. */
+/* STATE: the supervisor tells a client how its VM is. Sent when it changes and when a client comes.
+ */
 enum pyro_vm_phase {
     PYRO_PHASE_BOOTING = 0,
     PYRO_PHASE_RUNNING = 1,
@@ -102,7 +103,8 @@ int pyro_setup_pack(struct pyro_buffer *out, const struct pyro_setup *setup);
 int pyro_setup_unpack(const uint8_t *payload, size_t size, struct pyro_setup *ret_setup);
 int pyro_setup_done_pack(struct pyro_buffer *out, const struct pyro_setup_done *done);
 int pyro_setup_done_unpack(const uint8_t *payload, size_t size, struct pyro_setup_done *ret_done);
-/* -EMSGSIZE when the command line does not fit into one frame; -E2BIG when it has too many words. */
+/* -EMSGSIZE when the command line does not fit into one frame; -E2BIG when it has too many words.
+ */
 int pyro_exec_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exec *exec);
 /* Allocates; follow with pyro_exec_finish(). -EPROTO or -ENOMEM. */
 int pyro_exec_unpack(const uint8_t *payload, size_t size, struct pyro_exec *ret_exec);

@@ -26,8 +26,8 @@ uint64_t pyro_unpack_u64(struct pyro_unpack *in);
 const uint8_t *pyro_unpack_raw(struct pyro_unpack *in, size_t size);
 /* A byte string of at most `cap` bytes, in place. NULL on failure. */
 const uint8_t *pyro_unpack_bytes(struct pyro_unpack *in, size_t cap, uint32_t *ret_size);
-/* A byte string copied into `ret_text` as NUL-terminated text; one with a NUL inside, or that does not
- * fit, is a failure. */
+/* A byte string copied into `ret_text` as NUL-terminated text; one with a NUL inside, or that does
+ * not fit, is a failure. */
 void pyro_unpack_text(struct pyro_unpack *in, char *ret_text, size_t capacity);
 /* True when all was read, nothing is left over and nothing failed. */
 bool pyro_unpack_done(const struct pyro_unpack *in);

@@ -1,5 +1,6 @@
 /* The unit tests' header: TAP on stdout, one line per check, nothing to install.
- * A test program includes it once, calls ok() and friends, and ends main with `return tap_done();`. */
+ * A test program includes it once, calls ok() and friends, and ends main with `return tap_done();`.
+ */
 #ifndef PYRO_TESTS_TAP_H
 #define PYRO_TESTS_TAP_H
 
