@@ -37,7 +37,6 @@ static struct pyro_client *create(int fd, const struct pyro_home *home, const ch
     snprintf(client->vm_id, sizeof(client->vm_id), "%s", vm_id);
     pyro_buffer_init(&client->in, 4 * PYRO_FRAME_SIZE_MAX);
     pyro_buffer_init(&client->out, 2 * PYRO_FRAME_SIZE_MAX + 2 * PYRO_WINDOW_INITIAL);
-    client->started_ms = client->progress_ms = pyro_now_ms();
     return client;
 }
 

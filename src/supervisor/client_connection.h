@@ -16,7 +16,7 @@ struct pyro_client {
     struct pyro_failure failure;
     char boot_json[sizeof(((struct pyro_state *)0)->boot_json)];
     uint32_t last_stream;
-    uint64_t started_ms, progress_ms;
+    uint64_t progress_ms; /* when progress was reported last, 0: never */
 };
 
 /* What one command needs while it is waited for; client_exec.c knows. */

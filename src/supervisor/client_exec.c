@@ -124,11 +124,8 @@ static void report_boot(struct pyro_client *client, const struct pyro_observer *
         now - client->progress_ms < PROGRESS_MS)
         return;
     client->progress_ms = now;
-    char message[64];
-    snprintf(message, sizeof(message), "starting the guest, %.0f s",
-             (double)(now - client->started_ms) / 1000);
     const struct pyro_progress progress = {
-        .operation = "boot", .phase = "boot", .message = message};
+        .operation = "boot", .phase = "guest", .message = "waiting for it to answer"};
     observer->progress(observer->userdata, &progress);
 }
 
