@@ -98,22 +98,6 @@ int pyro_error_field(struct pyro_error *error, const char *field)
     return -1;
 }
 
-int pyro_error_wrap(struct pyro_error *error, const char *format, ...)
-{
-    if (!error)
-        return -1;
-    char context[512];
-    char message[sizeof(error->message)];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(context, sizeof(context), format, arguments);
-    va_end(arguments);
-    memcpy(message, error->message, sizeof(message));
-    size_t used = (size_t)snprintf(error->message, sizeof(error->message), "%s: ", context);
-    snprintf(error->message + used, sizeof(error->message) - used, "%s", message);
-    return -1;
-}
-
 int pyro_error_no_memory(struct pyro_error *error)
 {
     return pyro_error_set(error, PYRO_ERROR_OUT_OF_MEMORY, "not enough memory");

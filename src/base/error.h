@@ -26,9 +26,6 @@ int pyro_error_hint(struct pyro_error *error, const char *format, ...) PYRO_PRIN
 /* Names the parameter at fault. */
 int pyro_error_field(struct pyro_error *error, const char *field);
 
-/* Puts context before the message: "context: message". Code and hint stay. */
-int pyro_error_wrap(struct pyro_error *error, const char *format, ...) PYRO_PRINTF(2, 3);
-
 /* PYRO_ERROR_OUT_OF_MEMORY. */
 int pyro_error_no_memory(struct pyro_error *error);
 

@@ -1,5 +1,4 @@
 /* The public C API: a thin layer over the table. Text in, text out. */
-#include <poll.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -41,23 +40,6 @@ int pyro_context_store(struct pyro_context *context, struct pyro_store **ret_sto
         return -1;
     *ret_store = context->store;
     return 0;
-}
-
-void pyro_observe_progress(const struct pyro_observer *observer, const char *operation,
-                           const char *phase, const char *message, uint64_t done, uint64_t total)
-{
-    if (!observer || !observer->progress)
-        return;
-    const struct pyro_progress progress = {operation, phase, message, done, total};
-    observer->progress(observer->userdata, &progress);
-}
-
-bool pyro_observe_cancelled(const struct pyro_observer *observer)
-{
-    if (!observer || observer->cancel_fd < 0)
-        return false;
-    struct pollfd poll_fd = {.fd = observer->cancel_fd, .events = POLLIN};
-    return poll(&poll_fd, 1, 0) > 0;
 }
 
 int pyro_operation_call(struct pyro_context *context, const struct pyro_operation *operation,

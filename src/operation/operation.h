@@ -106,9 +106,4 @@ struct pyro_context {
 int pyro_context_store(struct pyro_context *context, struct pyro_store **ret_store,
                        struct pyro_error *error);
 
-/* Observer calls that take NULL anywhere. */
-void pyro_observe_progress(const struct pyro_observer *observer, const char *operation,
-                           const char *phase, const char *message, uint64_t done, uint64_t total);
-bool pyro_observe_cancelled(const struct pyro_observer *observer);
-
 #endif

@@ -129,9 +129,8 @@ void boot_finish(struct supervisor *supervisor)
     pyro_machine_finish(&supervisor->machine);
 }
 
-void boot_send_setup(struct supervisor *supervisor, const struct pyro_ready *ready)
+void boot_send_setup(struct supervisor *supervisor)
 {
-    (void)ready;
     const struct pyro_machine_config *machine = &supervisor->config.machine;
     struct pyro_setup setup = {.realtime_ns = pyro_clock_ns(CLOCK_REALTIME),
                                .has_network = machine->network,

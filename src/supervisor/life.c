@@ -136,7 +136,7 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
         break;
     case SETUP:
         supervisor->state = STATE_SETTING_UP;
-        boot_send_setup(supervisor, &supervisor->ready);
+        boot_send_setup(supervisor);
         break;
     case RUN:
         run(supervisor);

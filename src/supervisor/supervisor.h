@@ -145,7 +145,7 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
 /* boot.c: each returns nothing and reports through life_event(). */
 void boot_start(struct supervisor *supervisor);
 void boot_finish(struct supervisor *supervisor); /* ends QEMU and all around it; idempotent */
-void boot_send_setup(struct supervisor *supervisor, const struct pyro_ready *ready);
+void boot_send_setup(struct supervisor *supervisor);
 void boot_done(struct supervisor *supervisor); /* stops the deadline, writes boot_json */
 void boot_save_logs(struct supervisor *supervisor);
 /* What QEMU said last, or else the guest's console; "" when both are silent. */
