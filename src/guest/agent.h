@@ -21,12 +21,16 @@ struct pyro_agent {
     unsigned command_count;
     uint64_t init_us;
     bool has_identity; /* a SETUP was put in force; no command runs before */
+    bool is_sealed;    /* nothing has happened since SEAL */
 };
 
 /* Called by the port (main.c). */
 void pyro_agent_host_came(struct pyro_agent *agent);
 void pyro_agent_host_left(struct pyro_agent *agent);
 void pyro_agent_frame(struct pyro_agent *agent, const struct pyro_frame *frame);
+
+/* Forgets that children ended; they are reaped already. */
+void pyro_agent_drain_signals(struct pyro_agent *agent);
 
 /* Puts a finished frame's result on the wire: `r` is what a pack function returned. The outgoing
  * buffer keeps room for small frames, so a failure means a broken agent. */

@@ -40,12 +40,9 @@ void pyro_console_log(const char *format, ...)
     va_end(arguments);
 }
 
-/* Processes with a file open for writing would keep the disk from becoming read-only, so their end
- * is waited for, but not for ever: one that hangs in the kernel never dies. */
-static void end_processes(void)
+bool pyro_processes_end(unsigned patience_ms)
 {
-    enum { PATIENCE_MS = 2000 };
-    uint64_t deadline = pyro_now_ms() + PATIENCE_MS;
+    uint64_t deadline = pyro_now_ms() + patience_ms;
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -54,8 +51,10 @@ static void end_processes(void)
         pid_t pid = waitpid(-1, NULL, WNOHANG);
         if (pid > 0)
             continue;
-        if (pid < 0 || pyro_now_ms() >= deadline)
-            break;
+        if (pid < 0)
+            return true;
+        if (pyro_now_ms() >= deadline)
+            return false;
         struct timespec step = {.tv_nsec = 100 * 1000000};
         sigtimedwait(&child, NULL, &step);
     }
@@ -63,7 +62,8 @@ static void end_processes(void)
 
 void pyro_power_off(void)
 {
-    end_processes();
+    enum { PATIENCE_MS = 2000 };
+    pyro_processes_end(PATIENCE_MS); /* a file open for writing would keep the disk writable */
     sync();
     mount("", "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
     /* A restart, because microvm has no power switch: QEMU runs with -no-reboot and ends. */

@@ -3,10 +3,16 @@
 #ifndef PYRO_GUEST_CONSOLE_H
 #define PYRO_GUEST_CONSOLE_H
 
+#include <stdbool.h>
+
 #include "base/macros.h"
 
 /* Prints "pyro-agent: …". */
 void pyro_console_log(const char *format, ...) PYRO_PRINTF(1, 2);
+
+/* Kills every other process and waits until all are reaped, but not for ever: one that hangs in the
+ * kernel never dies. Says whether they are gone. */
+bool pyro_processes_end(unsigned patience_ms);
 
 /* Ends every process, writes everything to disk and leaves the machine. */
 __attribute__((noreturn)) void pyro_power_off(void);

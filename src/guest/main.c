@@ -13,7 +13,10 @@
 #include "guest/boot.h"
 #include "guest/command.h"
 #include "guest/console.h"
+#include "guest/identity.h"
+#include "guest/seal.h"
 #include "guest/setup.h"
+#include "guest/wallclock.h"
 #include "wire/message.h"
 
 void pyro_agent_sent(int r)
@@ -42,17 +45,34 @@ void pyro_agent_host_left(struct pyro_agent *agent)
     agent->has_identity = false;
 }
 
+/* The entropy must be nowhere when the guest is frozen one day: whoever reads the frozen memory
+ * could tell the random numbers of before. */
 static int on_setup(struct pyro_agent *agent, const struct pyro_frame *frame)
 {
     struct pyro_setup setup;
     struct pyro_setup_done done;
+    uint64_t received_ns = pyro_clock_ns(CLOCK_MONOTONIC);
     int r = pyro_setup_unpack(frame->payload, frame->length, &setup);
-    if (r < 0)
-        return r;
-    pyro_setup_apply(&setup, &done);
-    agent->has_identity = done.error == 0;
-    pyro_agent_sent(pyro_setup_done_pack(&agent->port.out, &done));
-    return 0;
+    if (r == 0) {
+        if (!agent->is_sealed)
+            pyro_identity_unmap();
+        agent->is_sealed = false;
+        pyro_setup_apply(&setup, received_ns, &done);
+        agent->has_identity = done.error == 0;
+        pyro_agent_sent(pyro_setup_done_pack(&agent->port.out, &done));
+    }
+    explicit_bzero(&setup, sizeof(setup));
+    explicit_bzero((uint8_t *)frame->payload, frame->length);
+    return r;
+}
+
+static int on_clock(struct pyro_agent *agent, const struct pyro_frame *frame)
+{
+    struct pyro_clock clock;
+    int r = pyro_clock_unpack(frame->payload, frame->length, &clock);
+    if (r == 0 && agent->has_identity)
+        pyro_wallclock_follow(&clock);
+    return r;
 }
 
 static int on_exec(struct pyro_agent *agent, const struct pyro_frame *frame)
@@ -100,7 +120,15 @@ void pyro_agent_frame(struct pyro_agent *agent, const struct pyro_frame *frame)
     case PYRO_FRAME_EXEC:
         r = on_exec(agent, frame);
         break;
+    case PYRO_FRAME_CLOCK:
+        r = on_clock(agent, frame);
+        break;
+    case PYRO_FRAME_SEAL:
+        pyro_seal(agent);
+        r = pyro_frame_append(&agent->port.out, PYRO_FRAME_SEALED, PYRO_CHANNEL_NONE, 0, NULL, 0);
+        break;
     case PYRO_FRAME_POWEROFF:
+        pyro_identity_unmap();
         pyro_power_off();
     default:
         r = on_command_frame(agent, frame);
@@ -110,12 +138,17 @@ void pyro_agent_frame(struct pyro_agent *agent, const struct pyro_frame *frame)
                                pyro_frame_name(frame->type), frame->stream, strerror(-r));
 }
 
-static void on_signal(struct pyro_source *source, uint32_t events)
+void pyro_agent_drain_signals(struct pyro_agent *agent)
 {
     struct signalfd_siginfo info;
+    while (read(agent->signals.fd, &info, sizeof(info)) > 0)
+        ;
+}
+
+static void on_signal(struct pyro_source *source, uint32_t events)
+{
     (void)events;
-    while (read(source->fd, &info, sizeof(info)) > 0)
-        ; /* one SIGCHLD may stand for many children: waitpid knows */
+    pyro_agent_drain_signals(source->userdata); /* one SIGCHLD may stand for many children */
     pyro_commands_reap(source->userdata);
 }
 

@@ -70,6 +70,13 @@ int pyro_network_up(const char *interface)
     return fd < 0 ? -errno : set_flag(fd, interface, IFF_UP, true);
 }
 
+void pyro_network_down(void)
+{
+    cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        set_flag(fd, card, IFF_UP, false);
+}
+
 int pyro_network_configure(const struct pyro_setup *setup)
 {
     uint32_t mask = setup->prefix_length ? UINT32_MAX << (32 - setup->prefix_length) : 0;

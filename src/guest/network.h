@@ -7,6 +7,9 @@
 /* Each returns 0 or a negative errno. */
 int pyro_network_up(const char *interface);
 
+/* Takes the card down if there is one, which drops its routes and neighbours. */
+void pyro_network_down(void);
+
 /* MAC, address, and default route of the one network card. Replaces what was set before. */
 int pyro_network_configure(const struct pyro_setup *setup);
 

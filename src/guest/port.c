@@ -110,6 +110,13 @@ static void on_port(struct pyro_source *source, uint32_t events)
     }
 }
 
+void pyro_port_wipe(struct pyro_port *port)
+{
+    struct pyro_buffer *in = &port->in;
+    explicit_bzero(in->bytes, in->start);
+    explicit_bzero(in->bytes + in->start + in->size, in->capacity - in->start - in->size);
+}
+
 void pyro_port_flush(struct pyro_port *port)
 {
     if (port->connected) {

@@ -25,6 +25,10 @@ struct pyro_port {
 /* Waits for the port, opens it and watches it. Ends the VM when there is none. */
 void pyro_port_open(struct pyro_port *port, struct pyro_agent *agent);
 
+/* Overwrites what lies in the incoming buffer from frames that were handled: SETUP's entropy, and
+ * what commands were given. */
+void pyro_port_wipe(struct pyro_port *port);
+
 /* Called once at the end of each turn of the loop, so that the frames of one turn leave together.
  */
 void pyro_port_flush(struct pyro_port *port);

@@ -43,7 +43,11 @@ enum pyro_frame_sender {
     X(POWEROFF, 10, PYRO_TO_GUEST, 0, 0)                                                           \
     X(STATE, 11, PYRO_TO_CLIENT, 2, 4096)                                                          \
     X(FAILURE, 12, PYRO_TO_CLIENT, 4, 4096)                                                        \
-    X(STOP, 13, PYRO_FROM_CLIENT, 1, 1)
+    X(STOP, 13, PYRO_FROM_CLIENT, 1, 1)                                                            \
+    X(SEAL, 14, PYRO_TO_GUEST, 0, 0)                                                               \
+    X(SEALED, 15, PYRO_FROM_GUEST, 0, 0)                                                           \
+    X(CLOCK, 16, PYRO_TO_GUEST, 9, 9)                                                              \
+    X(FREEZE, 17, PYRO_FROM_CLIENT, 0, 0)
 
 enum pyro_frame_type {
 #define X(name, number, senders, smallest, largest) PYRO_FRAME_##name = number,

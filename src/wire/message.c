@@ -8,28 +8,42 @@
 #include "wire/frame.h"
 #include "wire/pack.h"
 
-/* A frame under construction: the header is written last, when the length is known. */
+/* A frame under construction, in the buffer that it is sent from: the header's place is left free
+ * and written last, when the length is known. Meanwhile the buffer's cap is where the largest frame
+ * would end. */
 struct draft {
-    struct pyro_buffer payload;
     struct pyro_pack pack;
+    size_t start, cap;
 };
 
-static struct pyro_pack *draft_start(struct draft *draft)
+static struct pyro_pack *draft_start(struct draft *draft, struct pyro_buffer *out)
 {
-    pyro_buffer_init(&draft->payload, PYRO_FRAME_PAYLOAD_MAX);
-    draft->pack = (struct pyro_pack){.out = &draft->payload};
+    static const uint8_t header[PYRO_FRAME_HEADER_SIZE];
+    *draft = (struct draft){.pack = {.out = out}, .start = out->size, .cap = out->cap};
+    out->cap = MIN(out->cap, out->size + PYRO_FRAME_SIZE_MAX);
+    pyro_pack_raw(&draft->pack, header, sizeof(header));
     return &draft->pack;
 }
 
-static int draft_send(struct draft *draft, struct pyro_buffer *out, enum pyro_frame_type type,
-                      enum pyro_channel channel, uint32_t stream)
+static void draft_drop(struct draft *draft)
 {
-    int r = draft->pack.failed
-                ? -EMSGSIZE
-                : pyro_frame_append(out, type, channel, stream, pyro_buffer_data(&draft->payload),
-                                    draft->payload.size);
-    pyro_buffer_finish(&draft->payload);
-    return r;
+    draft->pack.out->cap = draft->cap;
+    draft->pack.out->size = draft->start;
+}
+
+static int draft_send(struct draft *draft, enum pyro_frame_type type, enum pyro_channel channel,
+                      uint32_t stream)
+{
+    struct pyro_buffer *out = draft->pack.out;
+    bool has_room = out->cap < draft->cap;
+    if (draft->pack.failed) {
+        draft_drop(draft);
+        return has_room ? -EMSGSIZE : -EOVERFLOW;
+    }
+    out->cap = draft->cap;
+    pyro_frame_header(pyro_buffer_data(out) + draft->start, type, channel, stream,
+                      (uint32_t)(out->size - draft->start - PYRO_FRAME_HEADER_SIZE));
+    return 0;
 }
 
 static int finish(const struct pyro_unpack *in)
@@ -40,12 +54,12 @@ static int finish(const struct pyro_unpack *in)
 int pyro_ready_pack(struct pyro_buffer *out, const struct pyro_ready *ready)
 {
     struct draft draft;
-    struct pyro_pack *pack = draft_start(&draft);
+    struct pyro_pack *pack = draft_start(&draft, out);
     pyro_pack_u32(pack, ready->agent_version);
     pyro_pack_u64(pack, ready->init_us);
     pyro_pack_u64(pack, ready->ready_us);
     pyro_pack_text(pack, ready->kernel_release);
-    return draft_send(&draft, out, PYRO_FRAME_READY, PYRO_CHANNEL_NONE, 0);
+    return draft_send(&draft, PYRO_FRAME_READY, PYRO_CHANNEL_NONE, 0);
 }
 
 int pyro_ready_unpack(const uint8_t *payload, size_t size, struct pyro_ready *ret_ready)
@@ -61,7 +75,7 @@ int pyro_ready_unpack(const uint8_t *payload, size_t size, struct pyro_ready *re
 int pyro_setup_pack(struct pyro_buffer *out, const struct pyro_setup *setup)
 {
     struct draft draft;
-    struct pyro_pack *pack = draft_start(&draft);
+    struct pyro_pack *pack = draft_start(&draft, out);
     pyro_pack_u64(pack, setup->realtime_ns);
     pyro_pack_raw(pack, setup->entropy, sizeof(setup->entropy));
     pyro_pack_text(pack, setup->hostname);
@@ -72,7 +86,7 @@ int pyro_setup_pack(struct pyro_buffer *out, const struct pyro_setup *setup)
     pyro_pack_u32(pack, setup->gateway);
     pyro_pack_u32(pack, setup->dns);
     pyro_pack_u8(pack, setup->prefix_length);
-    return draft_send(&draft, out, PYRO_FRAME_SETUP, PYRO_CHANNEL_NONE, 0);
+    return draft_send(&draft, PYRO_FRAME_SETUP, PYRO_CHANNEL_NONE, 0);
 }
 
 int pyro_setup_unpack(const uint8_t *payload, size_t size, struct pyro_setup *ret_setup)
@@ -101,10 +115,10 @@ int pyro_setup_unpack(const uint8_t *payload, size_t size, struct pyro_setup *re
 int pyro_setup_done_pack(struct pyro_buffer *out, const struct pyro_setup_done *done)
 {
     struct draft draft;
-    struct pyro_pack *pack = draft_start(&draft);
+    struct pyro_pack *pack = draft_start(&draft, out);
     pyro_pack_u32(pack, done->error);
     pyro_pack_text(pack, done->step);
-    return draft_send(&draft, out, PYRO_FRAME_SETUP_DONE, PYRO_CHANNEL_NONE, 0);
+    return draft_send(&draft, PYRO_FRAME_SETUP_DONE, PYRO_CHANNEL_NONE, 0);
 }
 
 int pyro_setup_done_unpack(const uint8_t *payload, size_t size, struct pyro_setup_done *ret_done)
@@ -113,6 +127,23 @@ int pyro_setup_done_unpack(const uint8_t *payload, size_t size, struct pyro_setu
     ret_done->error = pyro_unpack_u32(&in);
     pyro_unpack_text(&in, ret_done->step, sizeof(ret_done->step));
     return finish(&in);
+}
+
+int pyro_clock_pack(struct pyro_buffer *out, const struct pyro_clock *clock)
+{
+    struct draft draft;
+    struct pyro_pack *pack = draft_start(&draft, out);
+    pyro_pack_u64(pack, clock->realtime_ns);
+    pyro_pack_u8(pack, clock->mode);
+    return draft_send(&draft, PYRO_FRAME_CLOCK, PYRO_CHANNEL_NONE, 0);
+}
+
+int pyro_clock_unpack(const uint8_t *payload, size_t size, struct pyro_clock *ret_clock)
+{
+    struct pyro_unpack in = pyro_unpack_init(payload, size);
+    ret_clock->realtime_ns = pyro_unpack_u64(&in);
+    ret_clock->mode = pyro_unpack_u8(&in);
+    return ret_clock->mode <= PYRO_CLOCK_STEP ? finish(&in) : -EPROTO;
 }
 
 static int pack_vector(struct pyro_pack *pack, char *const *words, size_t most)
@@ -131,18 +162,18 @@ static int pack_vector(struct pyro_pack *pack, char *const *words, size_t most)
 int pyro_exec_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exec *exec)
 {
     struct draft draft;
-    struct pyro_pack *pack = draft_start(&draft);
+    struct pyro_pack *pack = draft_start(&draft, out);
     pyro_pack_u32(pack, exec->flags);
     pyro_pack_u32(pack, exec->timeout_ms);
     int r = pack_vector(pack, exec->arguments, PYRO_EXEC_ARGUMENTS_MAX);
     if (r == 0)
         r = pack_vector(pack, exec->environment, PYRO_EXEC_ENVIRONMENT_MAX);
     if (r < 0) {
-        pyro_buffer_finish(&draft.payload);
+        draft_drop(&draft);
         return r;
     }
     pyro_pack_text(pack, exec->directory);
-    return draft_send(&draft, out, PYRO_FRAME_EXEC, PYRO_CHANNEL_NONE, stream);
+    return draft_send(&draft, PYRO_FRAME_EXEC, PYRO_CHANNEL_NONE, stream);
 }
 
 /* Copies one string to `*at` and moves on; the caller made `storage` as large as the payload. */
@@ -211,8 +242,8 @@ static int pack_u32(struct pyro_buffer *out, enum pyro_frame_type type, unsigned
                     uint32_t stream, uint32_t value)
 {
     struct draft draft;
-    pyro_pack_u32(draft_start(&draft), value);
-    return draft_send(&draft, out, type, (enum pyro_channel)channel, stream);
+    pyro_pack_u32(draft_start(&draft, out), value);
+    return draft_send(&draft, type, (enum pyro_channel)channel, stream);
 }
 
 int pyro_started_pack(struct pyro_buffer *out, uint32_t stream, uint32_t pid)
@@ -235,11 +266,11 @@ int pyro_u32_unpack(const uint8_t *payload, size_t size, uint32_t *ret_value)
 int pyro_exited_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exited *exited)
 {
     struct draft draft;
-    struct pyro_pack *pack = draft_start(&draft);
+    struct pyro_pack *pack = draft_start(&draft, out);
     pyro_pack_u32(pack, exited->kind | (uint32_t)exited->timed_out << 8);
     pyro_pack_u32(pack, exited->value);
     pyro_pack_u64(pack, exited->duration_us);
-    return draft_send(&draft, out, PYRO_FRAME_EXITED, PYRO_CHANNEL_NONE, stream);
+    return draft_send(&draft, PYRO_FRAME_EXITED, PYRO_CHANNEL_NONE, stream);
 }
 
 int pyro_exited_unpack(const uint8_t *payload, size_t size, struct pyro_exited *ret_exited)
@@ -271,10 +302,10 @@ int pyro_exited_status(const struct pyro_exited *exited)
 int pyro_state_pack(struct pyro_buffer *out, const struct pyro_state *state)
 {
     struct draft draft;
-    struct pyro_pack *pack = draft_start(&draft);
+    struct pyro_pack *pack = draft_start(&draft, out);
     pyro_pack_u8(pack, state->phase);
     pyro_pack_text(pack, state->boot_json);
-    return draft_send(&draft, out, PYRO_FRAME_STATE, PYRO_CHANNEL_NONE, 0);
+    return draft_send(&draft, PYRO_FRAME_STATE, PYRO_CHANNEL_NONE, 0);
 }
 
 int pyro_state_unpack(const uint8_t *payload, size_t size, struct pyro_state *ret_state)
@@ -288,11 +319,11 @@ int pyro_state_unpack(const uint8_t *payload, size_t size, struct pyro_state *re
 int pyro_failure_pack(struct pyro_buffer *out, const struct pyro_failure *failure)
 {
     struct draft draft;
-    struct pyro_pack *pack = draft_start(&draft);
+    struct pyro_pack *pack = draft_start(&draft, out);
     pyro_pack_u32(pack, failure->code);
     pyro_pack_text(pack, failure->message);
     pyro_pack_text(pack, failure->hint);
-    return draft_send(&draft, out, PYRO_FRAME_FAILURE, PYRO_CHANNEL_NONE, 0);
+    return draft_send(&draft, PYRO_FRAME_FAILURE, PYRO_CHANNEL_NONE, 0);
 }
 
 int pyro_failure_unpack(const uint8_t *payload, size_t size, struct pyro_failure *ret_failure)

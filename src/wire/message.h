@@ -41,6 +41,18 @@ struct pyro_setup_done {
     char step[65];
 };
 
+/* CLOCK: the host's wall clock as it is now. */
+enum pyro_clock_mode {
+    PYRO_CLOCK_ADJUST =
+        0, /* drift: slewed while it is small; a large difference is somebody's wish */
+    PYRO_CLOCK_STEP = 1, /* the host slept or its clock was set: set it at once */
+};
+
+struct pyro_clock {
+    uint64_t realtime_ns;
+    uint8_t mode;
+};
+
 /* EXEC. Unpacked vectors are NULL-terminated and point into `storage`. */
 enum pyro_exec_flags {
     PYRO_EXEC_STDIN = 1 << 0, /* stdin comes in DATA frames; without it, it is /dev/null */
@@ -75,6 +87,7 @@ enum pyro_vm_phase {
     PYRO_PHASE_BOOTING = 0,
     PYRO_PHASE_RUNNING = 1,
     PYRO_PHASE_STOPPED = 2,
+    PYRO_PHASE_FROZEN = 3, /* its state is saved, it runs no more */
 };
 
 struct pyro_state {
@@ -103,6 +116,8 @@ int pyro_setup_pack(struct pyro_buffer *out, const struct pyro_setup *setup);
 int pyro_setup_unpack(const uint8_t *payload, size_t size, struct pyro_setup *ret_setup);
 int pyro_setup_done_pack(struct pyro_buffer *out, const struct pyro_setup_done *done);
 int pyro_setup_done_unpack(const uint8_t *payload, size_t size, struct pyro_setup_done *ret_done);
+int pyro_clock_pack(struct pyro_buffer *out, const struct pyro_clock *clock);
+int pyro_clock_unpack(const uint8_t *payload, size_t size, struct pyro_clock *ret_clock);
 /* -EMSGSIZE when the command line does not fit into one frame; -E2BIG when it has too many words.
  */
 int pyro_exec_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exec *exec);

@@ -65,6 +65,7 @@ static void fuzz_unpack(enum pyro_frame_type type, const uint8_t *payload, size_
 {
     uint32_t number;
     struct pyro_exited exited;
+    struct pyro_clock clock;
     enum pyro_stop_kind kind;
     if (fuzz_unpack_texts(type, payload, size) > size)
         abort();
@@ -72,6 +73,9 @@ static void fuzz_unpack(enum pyro_frame_type type, const uint8_t *payload, size_
         fuzz_unpack_exec(payload, size);
     if (type == PYRO_FRAME_CREDIT || type == PYRO_FRAME_STARTED)
         pyro_u32_unpack(payload, size, &number);
+    if (type == PYRO_FRAME_CLOCK && pyro_clock_unpack(payload, size, &clock) == 0 &&
+        clock.mode > PYRO_CLOCK_STEP)
+        abort();
     if (type == PYRO_FRAME_STOP)
         pyro_stop_unpack(payload, size, &kind);
     if (type == PYRO_FRAME_EXITED && pyro_exited_unpack(payload, size, &exited) == 0 &&

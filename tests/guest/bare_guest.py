@@ -179,3 +179,7 @@ class Guest:
     def setup(self, hostname="guest-one", network=None):
         self.send(frames.setup(time.time_ns(), os.urandom(64), hostname, os.urandom(16).hex(), network))
         return frames.parse_setup_done(self.vm_frame(frames.SETUP_DONE))
+
+    def seal(self):
+        self.send(frames.frame(frames.SEAL))
+        assert self.vm_frame(frames.SEALED) == b""

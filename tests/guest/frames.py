@@ -4,6 +4,8 @@ import struct
 
 MAGIC, VERSION, HEADER = b"PYRO", 1, struct.Struct("<4sBBHII")
 READY, SETUP, SETUP_DONE, EXEC, STARTED, DATA, CREDIT, KILL, EXITED, POWEROFF = range(1, 11)
+SEAL, SEALED, CLOCK = range(14, 17)
+CLOCK_ADJUST, CLOCK_STEP = 0, 1
 STDIN, STDOUT, STDERR = 1, 2, 3
 PAYLOAD_MAX = 65536
 WINDOW = 262144
@@ -36,6 +38,10 @@ def execute(stream, words, environment=(), directory="", stdin=False):
 
 def credit(stream, channel, size):
     return frame(CREDIT, stream, channel, struct.pack("<I", size))
+
+
+def clock(realtime_ns, mode):
+    return frame(CLOCK, payload=struct.pack("<QB", realtime_ns, mode))
 
 
 def parse_ready(payload):

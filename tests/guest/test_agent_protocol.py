@@ -295,6 +295,62 @@ def test_without_a_card_there_is_no_network(guest):
     assert guest.setup() == (0, "")
 
 
+def identity(guest):
+    """Host name by file and by kernel, what it resolves to, lines in /etc/hosts for it, machine id."""
+    return output(guest, "cat /etc/hostname; uname -n; getent hosts $(uname -n) | cut -d' ' -f1; grep -c ^127.0.1.1 /etc/hosts;"
+                         "cat /etc/machine-id").split()
+
+
+def test_a_sealed_guest_keeps_nothing_of_before(guest):
+    left = "/tmp/left /var/tmp/left /run/left/deep /run/lock/left /dev/shm/left /root/.bash_history"
+    output(guest, f"mkdir -p /run/left; touch {left}; mkdir -p /tmp/a/b; cp /bin/sleep /tmp/lurker; (setsid /tmp/lurker 600 &);"
+                  "(setsid sh -c 'echo 0 > /sys/fs/cgroup/cgroup.procs; exec /tmp/lurker 600' &)")
+    _, victim = guest.start("sleep", "1000")
+    guest.wait(lambda: victim.pid)
+    guest.seal()
+    result = guest.run("/bin/true")
+    assert (result.kind, result.value) == (frames.EXIT_UNSTARTED, errno.EPERM)
+    assert guest.setup() == (0, "")
+    assert output(guest, f"ls -d {left} 2>/dev/null; ls -A /tmp /var/tmp /dev/shm /run/lock | grep -v -e ^/ -e '^$'; true") == ""
+    assert output(guest, "stat -c %a /run/lock; ls /run; ls -d /sys/fs/cgroup/pyro/*/ | wc -l").split() == ["1777", "lock", "1"]
+    assert no_such_process(guest, "lurker") and no_such_process(guest, "sleep") and not victim.over
+
+
+def test_a_sealed_guest_gets_its_identity(guest):
+    for name in ("guest-two", "a-longer-name"):  # as long as the one before, which is overwritten in place; and not
+        assert guest.setup("guest-one") == (0, "")
+        before = identity(guest)
+        guest.seal()
+        assert guest.setup(name) == (0, "")
+        output(guest, "sync; echo 3 > /proc/sys/vm/drop_caches")  # it is on the disk too
+        after = identity(guest)
+        assert after[:4] == [name, name, "127.0.1.1", "1"]
+        assert len(after[4]) == 32 and after[4] != before[4]
+    assert guest.setup("guest-one") == (0, "")
+    assert identity(guest)[0] == "guest-one"
+
+
+def test_the_clock_follows_the_host(guest):
+    second = 10**9
+
+    def ahead():
+        return (int(output(guest, "date +%s%N")) - time.time_ns()) / second
+
+    def slewing_us():  # adjtimex(ADJ_OFFSET_SS_READ)
+        return int(output(guest, """perl -e '$t = pack("L x4 q x256", 0xa001, 0); syscall(159, $t); print unpack("x8 q", $t)'"""))
+
+    guest.send(frames.clock(time.time_ns() + 3600 * second, frames.CLOCK_STEP))
+    assert abs(ahead() - 3600) < 10
+    guest.send(frames.clock(time.time_ns(), frames.CLOCK_ADJUST))
+    assert abs(ahead() - 3600) < 10 and slewing_us() == 0, "that is no drift: somebody wanted it"
+    guest.send(frames.clock(time.time_ns(), frames.CLOCK_STEP))
+    assert abs(ahead()) < 10
+    now = time.time_ns() + int(ahead() * second)
+    guest.send(frames.clock(now + second // 2, frames.CLOCK_ADJUST))
+    assert abs(ahead()) < 10 and 0 < slewing_us() < second
+    assert guest.setup() == (0, "")
+
+
 def test_garbage_ends_the_vm(guest):
     guest.send(b"GET / HTTP/1.1\r\nHost: nobody\r\n\r\n")
     with pytest.raises((EOFError, ConnectionResetError)):

@@ -19,6 +19,7 @@ typedef int unpack_function(const uint8_t *payload, size_t size);
 UNPACK(ready, struct pyro_ready)
 UNPACK(setup, struct pyro_setup)
 UNPACK(setup_done, struct pyro_setup_done)
+UNPACK(clock, struct pyro_clock)
 UNPACK(u32, uint32_t)
 UNPACK(exited, struct pyro_exited)
 UNPACK(state, struct pyro_state)
@@ -114,6 +115,41 @@ static void test_setup_done(void)
     is_int(pyro_setup_done_unpack(frame.payload, frame.length, &got), 0, "SETUP_DONE");
     ok(got.error == EIO && strcmp(got.step, "network") == 0, "error and step");
     cut_and_stretch(&frame, unpack_setup_done);
+}
+
+static void test_clock(void)
+{
+    struct pyro_clock got, clock = {.realtime_ns = 1ull << 60, .mode = PYRO_CLOCK_STEP};
+    struct pyro_frame frame =
+        packed(pyro_clock_pack(&out, &clock), PYRO_TO_GUEST, PYRO_FRAME_CLOCK);
+    is_int(pyro_clock_unpack(frame.payload, frame.length, &got), 0, "CLOCK");
+    ok(got.realtime_ns == 1ull << 60 && got.mode == PYRO_CLOCK_STEP, "time and mode");
+    cut_and_stretch(&frame, unpack_clock);
+    clock.mode = PYRO_CLOCK_STEP + 1;
+    frame = packed(pyro_clock_pack(&out, &clock), PYRO_TO_GUEST, PYRO_FRAME_CLOCK);
+    is_int(unpack_clock(frame.payload, frame.length), -EPROTO, "an unknown mode");
+    pyro_buffer_consume(&out, out.size);
+}
+
+/* A frame is packed in the buffer that it is sent from: one that fails leaves no part behind, and
+ * what was there before stays. */
+static void test_packing_behind_others(void)
+{
+    static char text[PYRO_FRAME_PAYLOAD_MAX];
+    char *arguments[] = {text, NULL};
+    struct pyro_exec exec = {.arguments = arguments, .directory = ""};
+    struct pyro_setup_done done = {.step = "clock"};
+    struct pyro_buffer small;
+    memset(text, 'x', sizeof(text) - 1);
+    pyro_buffer_init(&small, PYRO_FRAME_SIZE_MAX);
+    is_int(pyro_setup_done_pack(&small, &done), 0, "the first frame");
+    size_t size = small.size;
+    is_int(pyro_exec_pack(&small, 1, &exec), -EOVERFLOW, "a frame for which there is no room");
+    is_int(small.size, (long)size, "leaves nothing behind");
+    is_int(pyro_setup_done_pack(&small, &done), 0, "a frame that fits");
+    is_int(small.size, (long)(2 * size), "follows the first");
+    ok(memcmp(pyro_buffer_data(&small), pyro_buffer_data(&small) + size, size) == 0, "unharmed");
+    pyro_buffer_finish(&small);
 }
 
 static void test_text_limits(void)
@@ -294,6 +330,8 @@ int main(void)
     test_ready();
     test_setup();
     test_setup_done();
+    test_clock();
+    test_packing_behind_others();
     test_text_limits();
     test_exec();
     test_exec_limits();
