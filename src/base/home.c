@@ -88,7 +88,7 @@ int pyro_home_init(struct pyro_home *home, const char *path, const char *libexec
 
 int pyro_home_create(struct pyro_home *home, struct pyro_error *error)
 {
-    static const char *const rooms[] = {"environments", "vms", "cache"};
+    static const char *const rooms[] = {"environments", "templates", "vms", "cache"};
     if (home->directory_fd >= 0)
         return 0;
     int r = pyro_directory_make(home->path);

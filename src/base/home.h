@@ -3,6 +3,7 @@
  *
  *   HOME/store.sqlite        what exists
  *   HOME/environments/SLUG/  installed environments
+ *   HOME/templates/NAME/     frozen guests that new ones are clones of
  *   HOME/vms/VM_ID/          one directory per VM (its bundle)
  *   HOME/cache/              verdicts that hold until the next boot of the host
  */

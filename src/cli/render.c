@@ -79,10 +79,32 @@ static bool ends_with(const char *word, const char *end)
     return length >= end_length && strcmp(word + length - end_length, end) == 0;
 }
 
+/* What takes disk, and whether it is of any use. */
+static void print_templates(const json_t *templates)
+{
+    size_t index;
+    const json_t *entry;
+    json_array_foreach(templates, index, entry)
+    {
+        bool usable = pyro_json_boolean(entry, "usable", false);
+        cli_print(stdout, "%s%" PRId64 " vCPU, %" PRId64 " MiB%s: ",
+                  index ? "\n                       " : "",
+                  pyro_json_integer(entry, "vcpu_count", 0), pyro_json_integer(entry, "mem_mib", 0),
+                  pyro_json_boolean(entry, "network", false) ? ", network" : "");
+        print_size("", entry, "disk_usage_bytes");
+        cli_print(stdout, "%s%s",
+                  usable ? "" : ", not usable: ", usable ? "" : text(entry, "problem"));
+    }
+    if (json_array_size(templates) == 0)
+        cli_print(stdout, "none: guests boot");
+}
+
 static void print_member(const json_t *result, const char *key, const json_t *value)
 {
     if (json_is_string(value))
         cli_print(stdout, "%s", json_string_value(value));
+    else if (strcmp(key, "templates") == 0)
+        print_templates(value);
     else if (json_is_array(value))
         print_list(value);
     else if (json_is_boolean(value))

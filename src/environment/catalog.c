@@ -20,6 +20,39 @@ static const char *const build_packages[] = {
     "dpkg-dev",     "fakeroot",  "pkg-config",      NULL,
 };
 
+/* What is read here lies in the page cache of every clone. Nothing may be left behind. */
+#define WARM_SHELL                                                                                 \
+    "true", "exec /bin/sh -lc true", "exec bash -lc 'echo $((6 * 7)) | grep -q 42'",               \
+        "ls -l /usr/bin >/dev/null; cat /etc/os-release /etc/passwd | sort | head | wc "           \
+        ">/dev/null",                                                                              \
+        "find /etc -name '*.conf' | sed s/a/b/ | tail -n 1 >/dev/null; ps >/dev/null; date "       \
+        ">/dev/null"
+
+#define WARM_TOOLS                                                                                 \
+    "git --version; cd /dev/shm && git init -q w && cd w && echo a >a && git add a && "            \
+    "git -c user.name=w -c user.email=w commit -q -m w && git status && git log && git diff "      \
+    "HEAD; "                                                                                       \
+    "rm -rf /dev/shm/w",                                                                           \
+        "exec python3 -B -c 'import json, re, os, sys, subprocess, pathlib, tempfile, "            \
+        "collections, "                                                                            \
+        "argparse, random, uuid, unittest, urllib.request; subprocess.run([\"true\"])'",           \
+        "curl --version; jq --version; file /bin/sh; patch --version; xz --version"
+
+#define WARM_COMPILER                                                                              \
+    "cd /dev/shm && printf '#include <stdio.h>\\nint main(void) { return puts(\"w\") < 0; }' "     \
+    ">w.c && "                                                                                     \
+    "gcc -O2 -c w.c && gcc -o w w.o && ./w; rm -f w w.c w.o",                                      \
+        "cd /dev/shm && printf '#include <vector>\\nint main() { return "                          \
+        "std::vector<int>().size(); }' "                                                           \
+        ">w.cc && g++ -o w w.cc; rm -f w w.cc",                                                    \
+        "printf 'all:\\n\\ttrue\\n' | make -f -"
+
+static const char *const base_warm_up[] = {WARM_SHELL, NULL};
+
+static const char *const default_warm_up[] = {WARM_SHELL, WARM_TOOLS, NULL};
+
+static const char *const build_warm_up[] = {WARM_SHELL, WARM_TOOLS, WARM_COMPILER, NULL};
+
 /* What all entries of a distribution share. */
 #define DEBIAN_12                                                                                  \
     .version = "2", .platform = "linux/amd64", .distribution = "debian",                           \
@@ -31,6 +64,7 @@ static const struct pyro_environment debian_12 = {
     .slug = "debian-12",
     .description = "Debian 12 with git and the usual small tools for agents",
     .packages = default_packages,
+    .warm_up = default_warm_up,
 };
 
 static const struct pyro_environment debian_12_base = {
@@ -39,6 +73,7 @@ static const struct pyro_environment debian_12_base = {
     .slug = "debian-12-base",
     .description = "Debian 12 with a shell and the core tools only",
     .packages = base_packages,
+    .warm_up = base_warm_up,
 };
 
 static const struct pyro_environment debian_12_build = {
@@ -48,6 +83,7 @@ static const struct pyro_environment debian_12_build = {
     .description =
         "Debian 12 with git, a C and C++ tool chain, make, python3 and what builds packages",
     .packages = build_packages,
+    .warm_up = build_warm_up,
     .source_packages = true,
 };
 

@@ -41,6 +41,9 @@ struct pyro_environment {
     const char *kernel_package;  /* "linux-image-cloud-amd64" */
     const char *const *packages; /* beyond the minimal base; NULL-terminated */
     bool source_packages;        /* apt is told where they are, which costs each update time */
+    /* What it is used for, as shell commands, NULL-terminated: a template has run them once, so
+     * that its clones have in memory what they read and run (bench/warm_up.py). */
+    const char *const *warm_up;
 };
 
 /* The catalog, NULL-terminated. */
@@ -94,9 +97,9 @@ int pyro_installation_lock(const struct pyro_home *home, const struct pyro_envir
  * hint. */
 int pyro_environment_builder_check(struct pyro_error *error);
 
-/* Writes DIRECTORY/initrd: the installation's modules and the agent as one cpio, which the kernel
- * unpacks and whose /init it runs. */
-int pyro_initrd_write(const struct pyro_installation *installation, const char *agent_path,
-                      const char *directory, struct pyro_error *error);
+/* Writes an initrd: an installation's modules and the agent as one cpio, which the kernel unpacks
+ * and whose /init it runs. The three are paths. */
+int pyro_initrd_write(const char *modules, const char *agent, const char *initrd,
+                      struct pyro_error *error);
 
 #endif

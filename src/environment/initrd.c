@@ -7,7 +7,6 @@
 #include <sys/sysmacros.h>
 
 #include "base/fd.h"
-#include "base/text.h"
 #include "environment/cpio.h"
 #include "environment/environment.h"
 
@@ -34,24 +33,21 @@ static int write_parts(const char *path, const char *modules, size_t modules_siz
     return r == 0 ? write_agent(fd, agent, agent_size) : r;
 }
 
-int pyro_initrd_write(const struct pyro_installation *installation, const char *agent_path,
-                      const char *directory, struct pyro_error *error)
+int pyro_initrd_write(const char *modules_path, const char *agent_path, const char *path,
+                      struct pyro_error *error)
 {
     cleanup_free char *modules = NULL, *agent = NULL;
-    cleanup_free char *path = pyro_text_format("%s/initrd", directory);
     size_t modules_size, agent_size;
-    if (!path)
-        return pyro_error_no_memory(error);
     int r = pyro_file_read_at(AT_FDCWD, agent_path, PART_MAX, &agent, &agent_size);
     if (r < 0) {
         pyro_error_set_errno(error, PYRO_ERROR_MISSING_PROGRAM, r, "reading the guest agent %s",
                              agent_path);
         return pyro_error_hint(error, "install pyro again");
     }
-    r = pyro_file_read_at(AT_FDCWD, installation->modules, PART_MAX, &modules, &modules_size);
+    r = pyro_file_read_at(AT_FDCWD, modules_path, PART_MAX, &modules, &modules_size);
     if (r < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_ENVIRONMENT_DAMAGED, r, "reading %s",
-                                    installation->modules);
+                                    modules_path);
     r = write_parts(path, modules, modules_size, agent, agent_size);
     return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "writing %s", path) : 0;
 }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "environment/environment.h"
 #include "operation/doctor.h"
+#include "template/template.h"
 
 enum {
     DISK_NEEDED_MIB = 256,       /* for a guest's own writes */
@@ -114,6 +115,26 @@ static void check_environments(struct pyro_doctor *doctor)
                         doctor->installed_count, count);
 }
 
+/* What went wrong with a template is told once; guests boot meanwhile. */
+static void check_templates(struct pyro_doctor *doctor)
+{
+    cleanup_json json_t *notes = pyro_template_notes_take(&doctor->context->home);
+    size_t index;
+    const json_t *note;
+    json_array_foreach(notes, index, note)
+    {
+        bool given_up = pyro_json_integer(note, "failures", 0) >= PYRO_TEMPLATE_FAILURES_MAX;
+        pyro_doctor_add(doctor, "templates", PYRO_VERDICT_WARNING,
+                        given_up ? "pyro env prune" : NULL,
+                        "%s could not be used: %s; guests boot instead%s",
+                        pyro_json_text(note, "name", "?"), pyro_json_text(note, "reason", "?"),
+                        given_up ? "" : " until the next start has made it anew");
+    }
+    if (json_array_size(notes) == 0)
+        pyro_doctor_add(doctor, "templates", PYRO_VERDICT_OK, NULL,
+                        "nothing has happened to any template since the last look");
+}
+
 void pyro_doctor_check_files(struct pyro_doctor *doctor)
 {
     check_programs(doctor);
@@ -122,4 +143,5 @@ void pyro_doctor_check_files(struct pyro_doctor *doctor)
         check_disk(doctor);
     }
     check_environments(doctor);
+    check_templates(doctor);
 }

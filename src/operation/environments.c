@@ -2,7 +2,9 @@
 #include "environment/environment.h"
 
 #include "base/json.h"
+#include "operation/pull.h"
 #include "operation/table.h"
+#include "template/template.h"
 
 #define ENTRY_FIELDS                                                                               \
     {.name = "name", .type = PYRO_TYPE_STRING, .help = "Name, for example debian:12"},             \
@@ -39,6 +41,29 @@ static const struct pyro_field list_fields[] = {
     {0},
 };
 
+static const struct pyro_field template_fields[] = {
+    {.name = "name", .type = PYRO_TYPE_STRING, .help = "Its directory in templates/ of the home"},
+    {.name = "vcpu_count", .type = PYRO_TYPE_INTEGER, .help = "Of the guests that start from it"},
+    {.name = "mem_mib", .type = PYRO_TYPE_INTEGER, .help = "Of the guests that start from it"},
+    {.name = "network", .type = PYRO_TYPE_BOOLEAN, .help = "Whether they have a network card"},
+    {.name = "usable", .type = PYRO_TYPE_BOOLEAN, .help = "Whether the next start can use it"},
+    {.name = "problem",
+     .type = PYRO_TYPE_STRING,
+     .nullable = true,
+     .help = "Why not; null when it can"},
+    {.name = "disk_usage_bytes", .type = PYRO_TYPE_INTEGER, .help = "What it takes on disk"},
+    {.name = "ram_bytes", .type = PYRO_TYPE_INTEGER, .help = "Its memory's part of that"},
+    {.name = "made_at", .type = PYRO_TYPE_NUMBER, .help = "Epoch seconds"},
+    {.name = "making_ms", .type = PYRO_TYPE_NUMBER, .help = "What making it took"},
+    {.name = "last_used_at",
+     .type = PYRO_TYPE_NUMBER,
+     .help = "Epoch seconds of the last start from it; the least recently used go first"},
+    {.name = "warm_up",
+     .type = PYRO_TYPE_STRINGS,
+     .help = "What it has run, so that its clones have it in memory"},
+    {0},
+};
+
 static const struct pyro_field installation_fields[] = {
     ENTRY_FIELDS,
     WHEN_INSTALLED("install_dir", PYRO_TYPE_STRING, "Directory of the installation"),
@@ -50,7 +75,11 @@ static const struct pyro_field installation_fields[] = {
     WHEN_INSTALLED("kernel_version", PYRO_TYPE_STRING, "Version of the kernel"),
     WHEN_INSTALLED("package_count", PYRO_TYPE_INTEGER, "Installed packages"),
     WHEN_INSTALLED("installed_at", PYRO_TYPE_NUMBER, "Epoch seconds"),
-    WHEN_INSTALLED("templates", PYRO_TYPE_OBJECTS, "Templates that guests can start from"),
+    {.name = "templates",
+     .type = PYRO_TYPE_OBJECTS,
+     .nullable = true,
+     .members = template_fields,
+     .help = "Frozen guests that new ones start as clones of"},
     {0},
 };
 
@@ -107,11 +136,34 @@ static const struct pyro_environment *find(const json_t *parameters, struct pyro
     return environment;
 }
 
-static int describe(const struct pyro_context *context, const struct pyro_environment *environment,
+static int add_templates(struct pyro_context *context, const struct pyro_environment *environment,
+                         json_t *result, struct pyro_error *error)
+{
+    struct pyro_installation installation;
+    struct pyro_host host;
+    if (pyro_home_create(&context->home, error) < 0 ||
+        pyro_host_probe(&context->home, &host, error) < 0)
+        return -1;
+    int r = pyro_installation_open(&context->home, environment, &installation, error);
+    if (r == 0)
+        json_object_set_new(result, "templates",
+                            pyro_template_list(&context->home, &host, environment, &installation));
+    pyro_installation_finish(&installation);
+    pyro_host_finish(&host);
+    return r;
+}
+
+static int describe(struct pyro_context *context, const struct pyro_environment *environment,
                     json_t **ret_result, struct pyro_error *error)
 {
-    *ret_result = pyro_environment_to_json(&context->home, environment, true);
-    return *ret_result ? 0 : pyro_error_no_memory(error);
+    cleanup_json json_t *result = pyro_environment_to_json(&context->home, environment, true);
+    if (!result)
+        return pyro_error_no_memory(error);
+    if (pyro_json_boolean(result, "installed", false) &&
+        add_templates(context, environment, result, error) < 0)
+        return -1;
+    *ret_result = steal_pointer(&result);
+    return 0;
 }
 
 static int pull(struct pyro_context *context, const json_t *parameters,
@@ -119,7 +171,7 @@ static int pull(struct pyro_context *context, const json_t *parameters,
 {
     const struct pyro_environment *environment = find(parameters, error);
     if (!environment || pyro_home_create(&context->home, error) < 0 ||
-        pyro_environment_pull(&context->home, environment, observer, error) < 0)
+        pyro_pull(context, environment, observer, error) < 0)
         return -1;
     return describe(context, environment, ret_result, error);
 }
@@ -139,9 +191,17 @@ static int prune(struct pyro_context *context, const json_t *parameters,
 {
     (void)parameters;
     (void)observer;
-    if (pyro_home_create(&context->home, error) < 0)
+    struct pyro_host host;
+    cleanup_json json_t *result = NULL;
+    if (pyro_home_create(&context->home, error) < 0 ||
+        pyro_environment_prune(&context->home, &result, error) < 0 ||
+        pyro_host_probe(&context->home, &host, error) < 0)
         return -1;
-    return pyro_environment_prune(&context->home, ret_result, error);
+    int r = pyro_template_prune(&context->home, &host, result, error);
+    pyro_host_finish(&host);
+    if (r == 0)
+        *ret_result = steal_pointer(&result);
+    return r;
 }
 
 const struct pyro_operation pyro_env_list_operation = {

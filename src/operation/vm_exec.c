@@ -79,10 +79,10 @@ static void run_finish(struct run *run)
 static int run_result(struct run *run, const struct pyro_vm_record *record, json_t **ret_result,
                       struct pyro_error *error)
 {
-    static const char *const from_record[] = {"environment",    "vm_id",         "execution_mode",
-                                              "accelerator",    "isolation",     "boot_ms",
-                                              "boot_kind",      "boot_attempts", "boot_qemu_ms",
-                                              "boot_kernel_ms", "boot_agent_ms"};
+    static const char *const from_record[] = {
+        "environment",    "vm_id",           "execution_mode", "accelerator",   "isolation",
+        "boot_ms",        "boot_kind",       "boot_fallback",  "boot_attempts", "boot_qemu_ms",
+        "boot_kernel_ms", "boot_restore_ms", "boot_agent_ms",  "boot_setup_ms"};
     const struct pyro_exited *exited = &run->exited;
     cleanup_json json_t *vm = pyro_vm_record_to_json(record);
     cleanup_json json_t *result =
@@ -124,13 +124,18 @@ static int run_in_guest(struct pyro_context *context, struct run *run, struct py
                         struct pyro_error *error)
 {
     struct pyro_client *client;
-    if (pyro_client_spawn(&context->home, vm->record.vm_id, vm->lock, vm->environment_lock, &client,
-                          error) < 0)
+    const struct pyro_holds holds = {.bundle = vm->lock,
+                                     .environment = vm->environment_lock,
+                                     .template_ = vm->template_.lock,
+                                     .template_path = vm->template_.path};
+    if (pyro_client_spawn(&context->home, vm->record.vm_id, &holds, &client, error) < 0)
         return -1;
     int r = pyro_client_exec(client, &run->exec, &run->observer, &run->exited, error);
     const char *boot = pyro_client_boot_json(client);
     if (r == 0 && *boot)
         vm->record.boot_json = strdup(boot);
+    if (vm->template_.path)
+        pyro_template_report(&context->home, vm->template_.name, boot);
     pyro_client_stop(client, PYRO_STOP_AT_ONCE);
     pyro_client_destroy(client);
     return r;

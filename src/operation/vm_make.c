@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,14 +12,10 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "environment/environment.h"
+#include "operation/pull.h"
 #include "operation/vm_support.h"
 #include "supervisor/bundle.h"
 #include "vm/host.h"
-
-enum {
-    BOOT_TIMEOUT_KVM_MS = 30 * 1000,
-    BOOT_TIMEOUT_TCG_MS = 180 * 1000, /* wall time; a hang shows in QEMU's CPU time much earlier */
-};
 
 /* All that is looked up for one new VM, and freed together. */
 struct draft {
@@ -30,15 +25,6 @@ struct draft {
     struct pyro_bundle_config config;
     int directory;
 };
-
-static unsigned boot_timeout_ms(const struct pyro_host *host)
-{
-    const char *set = getenv("PYRO_BOOT_TIMEOUT_SECONDS");
-    long seconds = set ? strtol(set, NULL, 10) : 0;
-    if (seconds >= 1 && seconds <= 3600)
-        return (unsigned)seconds * 1000;
-    return host->accelerator == PYRO_ACCELERATOR_KVM ? BOOT_TIMEOUT_KVM_MS : BOOT_TIMEOUT_TCG_MS;
-}
 
 static int check_memory(const struct pyro_host *host, int64_t mem_mib, struct pyro_error *error)
 {
@@ -62,69 +48,22 @@ static int open_installation(struct pyro_context *context, struct draft *draft,
         return 0;
     if (error->code != PYRO_ERROR_NOT_INSTALLED)
         return -1;
-    if (pyro_environment_pull(&context->home, draft->environment, observer, error) < 0)
+    if (pyro_pull(context, draft->environment, observer, error) < 0)
         return -1;
     return pyro_installation_open(&context->home, draft->environment, &draft->installation, error);
-}
-
-static int copy_texts(struct pyro_machine_config *machine, const struct draft *draft,
-                      const char *bundle)
-{
-    const struct pyro_host *host = &draft->host;
-    machine->qemu_path = strdup(host->qemu_path);
-    machine->bwrap_path = host->jail ? strdup(host->bwrap_path) : NULL;
-    machine->passt_path = host->passt_path ? strdup(host->passt_path) : NULL;
-    machine->kernel = strdup(draft->installation.kernel);
-    machine->rootfs = strdup(draft->installation.rootfs);
-    machine->initrd = pyro_text_format("%s/initrd", bundle);
-    machine->overlay = pyro_text_format("%s/overlay.qcow2", bundle);
-    bool good = machine->qemu_path && machine->kernel && machine->rootfs && machine->initrd &&
-                machine->overlay && (!host->jail || machine->bwrap_path) &&
-                (!host->passt_path || machine->passt_path);
-    return good ? 0 : -ENOMEM;
-}
-
-/* Locally administered (bit 1 of the first byte), never multicast. */
-static int make_mac(uint8_t mac[6])
-{
-    if (getrandom(mac, 6, 0) != 6)
-        return -errno;
-    mac[0] = 0x52;
-    mac[1] = 0x54;
-    return 0;
 }
 
 static int fill_bundle(struct pyro_context *context, struct draft *draft,
                        const struct pyro_vm_record *record, struct pyro_error *error)
 {
     struct pyro_bundle_config *config = &draft->config;
-    struct pyro_machine_config *machine = &config->machine;
-    cleanup_free char *bundle = pyro_text_format("%s/vms/%s", context->home.path, record->vm_id);
-    cleanup_free char *agent = pyro_text_format("%s/pyro-agent", context->home.libexec);
-    strcpy(config->vm_id, record->vm_id);
+    const struct pyro_shape shape = pyro_vm_shape(record);
+    if (pyro_bundle_config_init(config, &context->home, &draft->host, &draft->installation, &shape,
+                                record->vm_id, error) < 0)
+        return -1;
     config->one_shot = record->one_shot;
     config->expires_at = record->expires_at;
-    config->boot_timeout_ms = boot_timeout_ms(&draft->host);
-    machine->kvm = draft->host.accelerator == PYRO_ACCELERATOR_KVM;
-    machine->tsc_khz = machine->kvm ? 0 : draft->host.tsc_khz;
-    machine->vcpu_count = (unsigned)record->vcpu_count;
-    machine->mem_mib = (unsigned)record->mem_mib;
-    machine->network = record->network_enabled;
-    config->rootfs_digest = strdup(draft->installation.rootfs_digest);
-    bool copied = bundle && agent && config->rootfs_digest;
-    int r = copied ? copy_texts(machine, draft, bundle) : -ENOMEM;
-    if (r == 0)
-        r = make_mac(machine->mac);
-    if (r < 0)
-        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot describe the new VM");
-    if (pyro_initrd_write(&draft->installation, agent, bundle, error) < 0 ||
-        pyro_bundle_config_write(draft->directory, config, error) < 0)
-        return -1;
-    r = pyro_file_copy_at(AT_FDCWD, draft->installation.overlay, draft->directory, "overlay.qcow2",
-                          0600);
-    if (r < 0)
-        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot make the new VM's disk");
-    return 0;
+    return pyro_bundle_config_write(draft->directory, config, error);
 }
 
 /* Host compat keeps its files in the bundle: the directory that stands for /workspace. */
@@ -218,6 +157,18 @@ bool pyro_error_means_no_guest(const struct pyro_error *error)
     }
 }
 
+/* A one-shot VM starts at once; others when they are started. */
+static void find_template(struct pyro_context *context, const struct draft *draft,
+                          const struct pyro_observer *observer, struct pyro_new_vm *vm)
+{
+    const struct pyro_template_source source = {.home = &context->home,
+                                                .host = &draft->host,
+                                                .environment = draft->environment,
+                                                .installation = &draft->installation,
+                                                .shape = pyro_vm_shape(&vm->record)};
+    pyro_template_acquire(&source, observer, &vm->template_);
+}
+
 static int prepare(struct pyro_context *context, struct draft *draft, const json_t *parameters,
                    const struct pyro_new_vm_kind *kind, const struct pyro_observer *observer,
                    struct pyro_new_vm *vm, struct pyro_error *error)
@@ -238,6 +189,8 @@ static int prepare(struct pyro_context *context, struct draft *draft, const json
     }
     if (fill_record(&vm->record, parameters, kind, draft, host_compat) < 0)
         return pyro_error_no_memory(error);
+    if (kind->one_shot && !host_compat)
+        find_template(context, draft, observer, vm);
     return make(context, draft, store, vm, host_compat, error);
 }
 
@@ -246,7 +199,7 @@ int pyro_new_vm_make(struct pyro_context *context, const json_t *parameters,
                      struct pyro_new_vm *ret_vm, struct pyro_error *error)
 {
     struct draft draft = {.directory = -1};
-    *ret_vm = (struct pyro_new_vm){.lock = -1, .environment_lock = -1};
+    *ret_vm = (struct pyro_new_vm){.lock = -1, .environment_lock = -1, .template_ = {.lock = -1}};
     int r = prepare(context, &draft, parameters, kind, observer, ret_vm, error);
     if (r < 0)
         pyro_new_vm_finish(ret_vm);

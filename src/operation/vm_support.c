@@ -13,7 +13,15 @@ void pyro_new_vm_finish(struct pyro_new_vm *vm)
     if (vm->environment_lock >= 0)
         close(vm->environment_lock);
     vm->lock = vm->environment_lock = -1;
+    pyro_template_finish(&vm->template_);
     pyro_vm_record_finish(&vm->record);
+}
+
+struct pyro_shape pyro_vm_shape(const struct pyro_vm_record *record)
+{
+    return (struct pyro_shape){.vcpu_count = (unsigned)record->vcpu_count,
+                               .mem_mib = (unsigned)record->mem_mib,
+                               .network = record->network_enabled};
 }
 
 int pyro_vm_find(struct pyro_context *context, const json_t *parameters,
@@ -64,8 +72,9 @@ bool pyro_vm_is_host_compat(const struct pyro_vm_record *record)
 
 json_t *pyro_vm_record_to_json(const struct pyro_vm_record *record)
 {
-    static const char *const boot_keys[] = {"boot_ms",      "boot_kind",      "boot_attempts",
-                                            "boot_qemu_ms", "boot_kernel_ms", "boot_agent_ms"};
+    static const char *const boot_keys[] = {"boot_ms",         "boot_kind",     "boot_fallback",
+                                            "boot_attempts",   "boot_qemu_ms",  "boot_kernel_ms",
+                                            "boot_restore_ms", "boot_agent_ms", "boot_setup_ms"};
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:b, s:b, s:s, s:s, s:s}", "vm_id", record->vm_id,
         "environment", record->environment, "state", record->state, "vcpu_count",

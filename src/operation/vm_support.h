@@ -4,15 +4,20 @@
 
 #include "operation/operation.h"
 #include "supervisor/client.h"
+#include "template/template.h"
 #include "wire/message.h"
 
 /* A VM that was just made: row written, bundle filled, lock held. Its supervisor does not run yet.
  */
 struct pyro_new_vm {
     struct pyro_vm_record record;
-    int lock;             /* of the bundle */
-    int environment_lock; /* keeps prune away from the environment */
+    int lock;                       /* of the bundle */
+    int environment_lock;           /* keeps prune away from the environment */
+    struct pyro_template template_; /* what it starts from, if there is any */
 };
+
+/* The shape of its guest. */
+struct pyro_shape pyro_vm_shape(const struct pyro_vm_record *record);
 
 struct pyro_new_vm_kind {
     bool one_shot;    /* goes with its client */

@@ -2,6 +2,7 @@
 #include "operation/vms.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,53 +51,119 @@ static int take_lock(struct pyro_context *context, const char *vm_id)
 }
 
 /* An overlay holds what differs from one image; over another it would be a broken disk. */
-static int check_base(struct pyro_context *context, const struct pyro_environment *environment,
-                      const struct pyro_vm_record *record, struct pyro_error *error)
+static int check_base(struct pyro_context *context, const struct pyro_vm_record *record,
+                      const struct pyro_installation *installation, bool *ret_fresh,
+                      struct pyro_error *error)
 {
-    struct pyro_installation installation;
     struct pyro_bundle_config config;
     cleanup_close int directory = -1;
     if (pyro_bundle_open(&context->home, record->vm_id, &directory, error) < 0 ||
         pyro_bundle_config_read(directory, &config, error) < 0)
         return -1;
-    int r = pyro_installation_open(&context->home, environment, &installation, error);
-    if (r == 0 && strcmp(config.rootfs_digest, installation.rootfs_digest) != 0) {
-        pyro_error_set(
-            error, PYRO_ERROR_WRONG_STATE,
-            "cannot start %s: %s was built anew since, and its disk belongs to the old one",
-            record->vm_id, record->environment);
-        r = pyro_error_hint(error, "delete it and create another (vm_delete, vm_create)");
-    }
-    pyro_installation_finish(&installation);
+    bool fits = strcmp(config.rootfs_digest, installation->rootfs_digest) == 0;
     pyro_bundle_config_finish(&config);
+    *ret_fresh = faccessat(directory, "overlay.qcow2", F_OK, 0) < 0;
+    if (fits)
+        return 0;
+    pyro_error_set(error, PYRO_ERROR_WRONG_STATE,
+                   "cannot start %s: %s was built anew since, and its disk belongs to the old one",
+                   record->vm_id, record->environment);
+    return pyro_error_hint(error, "delete it and create another (vm_delete, vm_create)");
+}
+
+/* What a start needs beside the VM itself: to be held until its supervisor holds it. */
+struct footing {
+    int environment;
+    struct pyro_template
+        template_; /* only for a first start: a VM's own disk fits no other memory */
+};
+
+static void footing_finish(struct footing *footing)
+{
+    if (footing->environment >= 0)
+        close(footing->environment);
+    pyro_template_finish(&footing->template_);
+}
+
+static int find_template(struct pyro_context *context, const struct pyro_vm_record *record,
+                         const struct pyro_environment *environment,
+                         const struct pyro_installation *installation,
+                         const struct pyro_observer *observer, struct footing *footing,
+                         struct pyro_error *error)
+{
+    struct pyro_host host;
+    if (pyro_host_probe(&context->home, &host, error) < 0)
+        return -1;
+    const struct pyro_template_source source = {.home = &context->home,
+                                                .host = &host,
+                                                .environment = environment,
+                                                .installation = installation,
+                                                .shape = pyro_vm_shape(record)};
+    pyro_template_acquire(&source, observer, &footing->template_);
+    pyro_host_finish(&host);
+    return 0;
+}
+
+static int find_footing(struct pyro_context *context, const struct pyro_vm_record *record,
+                        const struct pyro_observer *observer, struct footing *footing,
+                        struct pyro_error *error)
+{
+    struct pyro_installation installation;
+    bool fresh;
+    const struct pyro_environment *environment = pyro_environment_find(record->environment, error);
+    *footing = (struct footing){.environment = -1, .template_ = {.lock = -1}};
+    if (!environment)
+        return -1;
+    footing->environment = pyro_installation_lock(&context->home, environment, error);
+    if (footing->environment < 0)
+        return -1;
+    int r = pyro_installation_open(&context->home, environment, &installation, error);
+    if (r == 0)
+        r = check_base(context, record, &installation, &fresh, error);
+    if (r == 0 && fresh)
+        r = find_template(context, record, environment, &installation, observer, footing, error);
+    pyro_installation_finish(&installation);
     return r;
 }
 
-static int start_guest(struct pyro_context *context, const struct pyro_vm_record *record,
-                       const struct pyro_observer *observer, struct pyro_error *error)
+static int start_on(struct pyro_context *context, const struct pyro_vm_record *record,
+                    const struct footing *footing, const struct pyro_observer *observer,
+                    struct pyro_error *error)
 {
-    const struct pyro_environment *environment = pyro_environment_find(record->environment, error);
-    if (!environment)
-        return -1;
-    cleanup_close int in_use = pyro_installation_lock(&context->home, environment, error);
-    if (in_use < 0 || check_base(context, environment, record, error) < 0)
-        return -1;
     cleanup_close int lock = take_lock(context, record->vm_id);
     if (lock < 0)
         return wrong_state(record, "start", "somebody else is starting or ending it: look again",
                            error);
+    const struct pyro_holds holds = {.bundle = lock,
+                                     .environment = footing->environment,
+                                     .template_ = footing->template_.lock,
+                                     .template_path = footing->template_.path};
     struct pyro_client *client;
-    if (pyro_client_spawn(&context->home, record->vm_id, lock, in_use, &client, error) < 0)
+    if (pyro_client_spawn(&context->home, record->vm_id, &holds, &client, error) < 0)
         return -1;
     int r = pyro_client_wait_running(client, observer, error);
+    const char *boot = pyro_client_boot_json(client);
     const struct pyro_vm_change started = {
-        .state = "started", .execution_mode = "guest", .boot_json = pyro_client_boot_json(client)};
+        .state = "started", .execution_mode = "guest", .boot_json = boot};
+    if (r == 0 && footing->template_.path)
+        pyro_template_report(&context->home, footing->template_.name, boot);
     if (r == 0)
         r = pyro_store_vm_update(context->store, record->vm_id, &started, error);
     /* Cancelled, failed, deleted meanwhile: nothing may run on behind the caller's back. */
     if (r < 0)
         pyro_client_stop(client, PYRO_STOP_AT_ONCE);
     pyro_client_destroy(client);
+    return r;
+}
+
+static int start_guest(struct pyro_context *context, const struct pyro_vm_record *record,
+                       const struct pyro_observer *observer, struct pyro_error *error)
+{
+    struct footing footing;
+    int r = find_footing(context, record, observer, &footing, error);
+    if (r == 0)
+        r = start_on(context, record, &footing, observer, error);
+    footing_finish(&footing);
     return r;
 }
 
@@ -204,6 +271,13 @@ static json_t *ipv4_to_json(uint32_t address)
                         address & 255);
 }
 
+static uint32_t address_of(const struct pyro_vm_record *record)
+{
+    uint8_t mac[6] = {0};
+    sscanf(record->mac ? record->mac : "", "%*x:%*x:%*x:%*x:%*x:%hhx", &mac[5]);
+    return pyro_network_address(mac);
+}
+
 int pyro_vm_network_info_handler(struct pyro_context *context, const json_t *parameters,
                                  const struct pyro_observer *observer, json_t **ret_result,
                                  struct pyro_error *error)
@@ -215,7 +289,7 @@ int pyro_vm_network_info_handler(struct pyro_context *context, const json_t *par
     bool guest = record.network_enabled && !pyro_vm_is_host_compat(&record);
     *ret_result = json_pack("{s:s, s:b, s:o?, s:o?, s:o, s:s?, s:s}", "vm_id", record.vm_id,
                             "network_enabled", record.network_enabled, "guest_ip",
-                            guest ? ipv4_to_json(PYRO_NETWORK_ADDRESS) : json_null(), "gateway",
+                            guest ? ipv4_to_json(address_of(&record)) : json_null(), "gateway",
                             guest ? ipv4_to_json(PYRO_NETWORK_GATEWAY) : json_null(), "dns",
                             guest ? json_pack("[o]", ipv4_to_json(PYRO_NETWORK_DNS)) : json_array(),
                             "mac", guest ? record.mac : NULL, "backend",

@@ -65,14 +65,20 @@
         {.name = "boot_kind",                                                                      \
          .type = PYRO_TYPE_STRING,                                                                 \
          .nullable = true,                                                                         \
-         .help = "cold, or restored from a template"},                                             \
+         .help = "restored from a template, or cold"},                                             \
+        {.name = "boot_fallback",                                                                  \
+         .type = PYRO_TYPE_STRING,                                                                 \
+         .nullable = true,                                                                         \
+         .help = "Why a guest that had a template was booted all the same"},                       \
         {.name = "boot_attempts",                                                                  \
          .type = PYRO_TYPE_INTEGER,                                                                \
          .nullable = true,                                                                         \
-         .help = "2 when the first boot missed its deadline"},                                     \
+         .help = "How often QEMU was started: 1 unless a start failed"},                           \
         BOOT_NUMBER("boot_qemu_ms", "Until QEMU was up"),                                          \
-        BOOT_NUMBER("boot_kernel_ms", "From there to the guest's first process"),                  \
-        BOOT_NUMBER("boot_agent_ms", "From there to the agent's answer")
+        BOOT_NUMBER("boot_kernel_ms", "Cold: from there to the guest's first process"),            \
+        BOOT_NUMBER("boot_agent_ms", "Cold: from there to the agent's answer"),                    \
+        BOOT_NUMBER("boot_restore_ms", "Restored: from QEMU to the guest going on"),               \
+        BOOT_NUMBER("boot_setup_ms", "From there until the guest had its identity")
 
 #define STREAM_FIELDS(stream)                                                                      \
     {.name = stream,                                                                               \

@@ -1,6 +1,7 @@
 /* Booting: QEMU is started, the guest must answer before its deadline, then it gets its identity. A
  * try that fails is cleared away completely before the next one starts. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -8,8 +9,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/macros.h"
+#include "base/text.h"
+#include "environment/environment.h"
 #include "supervisor/supervisor.h"
 
 static void qemu_ended(struct pyro_source *source, uint32_t events)
@@ -26,12 +30,20 @@ static void qmp_ready(void *userdata)
 {
     struct supervisor *supervisor = userdata;
     supervisor->qemu_up_us = pyro_now_us();
+    if (supervisor->restoring)
+        restore_load(supervisor);
 }
 
 /* QEMU stops a guest whose disk cannot be written any more, and would wait for ever. */
 static void qmp_event(void *userdata, const char *name, const json_t *data)
 {
-    if (strcmp(name, "BLOCK_IO_ERROR") == 0)
+    struct supervisor *supervisor = userdata;
+    const char *status = pyro_json_text(data, "status", "");
+    if (strcmp(name, "MIGRATION") == 0 && supervisor->state == STATE_FREEZING)
+        freeze_migration_event(supervisor, status);
+    else if (strcmp(name, "MIGRATION") == 0)
+        restore_migration_event(supervisor, status);
+    else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
         life_event(userdata, EVENT_DISK_FAILED, "the guest's disk cannot be written: %s",
                    pyro_json_boolean(data, "nospace", false) ? "the host's disk is full"
                                                              : "the host reports an I/O error");
@@ -49,14 +61,18 @@ static void check_deadline(struct pyro_timer *timer)
     struct supervisor *supervisor = timer->userdata;
     uint64_t wall_ms = (pyro_now_us() - supervisor->try_us) / 1000;
     uint64_t cpu_ms = pyro_machine_cpu_ms(&supervisor->machine);
-    uint64_t cpu_limit = BOOT_CPU_LIMIT_MS * (uint64_t)supervisor->config.machine.vcpu_count;
+    unsigned vcpus = supervisor->config.machine.vcpu_count,
+             boot_ms = supervisor->config.boot_timeout_ms;
+    uint64_t cpu_limit =
+        (supervisor->restoring ? RESTORE_CPU_LIMIT_MS : BOOT_CPU_LIMIT_MS) * (uint64_t)vcpus;
+    uint64_t wall_limit = supervisor->restoring ? MIN(RESTORE_LIMIT_MS, boot_ms) : boot_ms;
     /* A kernel that panics early halts for good, without burning CPU and without ending QEMU. */
     if (supervisor->console.panicked) {
         life_event(supervisor, EVENT_GUEST_LOST, "the guest's kernel panicked while it booted");
         return;
     }
-    if (wall_ms < supervisor->config.boot_timeout_ms && cpu_ms < cpu_limit) {
-        uint64_t left_ms = supervisor->config.boot_timeout_ms - wall_ms;
+    if (wall_ms < wall_limit && cpu_ms < cpu_limit) {
+        uint64_t left_ms = wall_limit - wall_ms;
         pyro_timer_start(&supervisor->loop, timer, MIN(left_ms + 1, (uint64_t)BOOT_CHECK_MS),
                          check_deadline, supervisor);
         return;
@@ -68,9 +84,11 @@ static void check_deadline(struct pyro_timer *timer)
 
 static int open_network(struct supervisor *supervisor, struct pyro_error *error)
 {
-    if (!supervisor->config.machine.network)
+    /* While a template is made nobody is at the other end of its network. */
+    if (!supervisor->config.machine.network || supervisor->config.freeze_into)
         return 0;
     return pyro_network_start(&supervisor->loop, supervisor->config.machine.passt_path,
+                              pyro_network_address(supervisor->config.machine.mac),
                               steal_fd(&supervisor->machine.network_fd), network_ended, supervisor,
                               &supervisor->network, error);
 }
@@ -96,16 +114,46 @@ static int open_channels(struct supervisor *supervisor, struct pyro_error *error
     return open_network(supervisor, error);
 }
 
+/* The first disk of a guest that boots, and what it boots from. */
+static int prepare_boot(struct supervisor *supervisor, struct pyro_error *error)
+{
+    const struct pyro_bundle_config *config = &supervisor->config;
+    if (!supervisor->has_own_disk && !config->freeze_into) {
+        unlinkat(supervisor->directory, "overlay.qcow2", 0);
+        int r = pyro_file_copy_at(AT_FDCWD, config->empty_overlay, supervisor->directory,
+                                  "overlay.qcow2", 0600);
+        if (r < 0)
+            return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot make the VM's disk");
+    }
+    return pyro_initrd_write(config->modules, config->agent, config->machine.initrd, error);
+}
+
+/* A template that is there is tried once. */
+static int prepare(struct supervisor *supervisor, struct pyro_error *error)
+{
+    int r = supervisor->template_path ? restore_prepare(supervisor) : -ENOENT;
+    if (r == 0)
+        return 0;
+    if (supervisor->template_path) {
+        snprintf(supervisor->fallback, sizeof(supervisor->fallback),
+                 "the template cannot be opened: %s", strerror(-r));
+        restore_forget(supervisor);
+    }
+    supervisor->tries++;
+    return prepare_boot(supervisor, error);
+}
+
 void boot_start(struct supervisor *supervisor)
 {
     boot_finish(supervisor);
-    supervisor->tries++;
     supervisor->try_us = pyro_now_us();
     supervisor->qemu_up_us = 0;
-    if (supervisor->tries == 1)
+    if (supervisor->starts++ == 0)
         supervisor->first_try_us = supervisor->try_us;
     struct pyro_error error;
-    if (pyro_machine_start(&supervisor->config.machine, &supervisor->machine, &error) < 0 ||
+    if (prepare(supervisor, &error) < 0 ||
+        pyro_machine_start(&supervisor->config.machine, supervisor->state_fd, &supervisor->machine,
+                           &error) < 0 ||
         open_channels(supervisor, &error) < 0) {
         life_event(supervisor, EVENT_START_FAILED, "%s", error.message);
         return;
@@ -134,11 +182,12 @@ void boot_send_setup(struct supervisor *supervisor)
     const struct pyro_machine_config *machine = &supervisor->config.machine;
     struct pyro_setup setup = {.realtime_ns = pyro_clock_ns(CLOCK_REALTIME),
                                .has_network = machine->network,
-                               .address = PYRO_NETWORK_ADDRESS,
+                               .address = pyro_network_address(machine->mac),
                                .gateway = PYRO_NETWORK_GATEWAY,
                                .dns = PYRO_NETWORK_DNS,
                                .prefix_length = PYRO_NETWORK_PREFIX};
     supervisor->ready_us = pyro_now_us();
+    clock_note(supervisor);
     memcpy(setup.mac, machine->mac, sizeof(setup.mac));
     /* The id is 128 random bits of this VM alone: name and machine-id come from it. */
     snprintf(setup.hostname, sizeof(setup.hostname), "%.15s", supervisor->config.vm_id);
@@ -152,19 +201,38 @@ void boot_send_setup(struct supervisor *supervisor)
     explicit_bzero(setup.entropy, sizeof(setup.entropy));
 }
 
+static double ms_between(uint64_t from_us, uint64_t to_us)
+{
+    return (double)(to_us - from_us) / 1000;
+}
+
 void boot_done(struct supervisor *supervisor)
 {
     pyro_timer_stop(&supervisor->boot_timer);
     uint64_t now = pyro_now_us();
     uint64_t up = supervisor->qemu_up_us ? supervisor->qemu_up_us : supervisor->try_us;
     const struct pyro_ready *ready = &supervisor->ready;
-    snprintf(supervisor->boot_json, sizeof(supervisor->boot_json),
-             "{\"boot_ms\":%.1f,\"boot_kind\":\"cold\",\"boot_attempts\":%u,\"boot_qemu_ms\":%.1f,"
-             "\"boot_kernel_ms\":%.1f,\"boot_agent_ms\":%.1f,\"boot_setup_ms\":%.1f}",
-             (double)(now - supervisor->first_try_us) / 1000, supervisor->tries,
-             (double)(up - supervisor->try_us) / 1000, (double)ready->init_us / 1000,
-             (double)(ready->ready_us - ready->init_us) / 1000,
-             (double)(now - supervisor->ready_us) / 1000);
+    cleanup_json json_t *report =
+        json_pack("{s:f, s:s, s:i, s:f, s:f}", "boot_ms", ms_between(supervisor->first_try_us, now),
+                  "boot_kind", supervisor->restoring ? "restored" : "cold", "boot_attempts",
+                  (int)supervisor->starts, "boot_qemu_ms", ms_between(supervisor->try_us, up),
+                  "boot_setup_ms", ms_between(supervisor->ready_us, now));
+    if (supervisor->restoring) {
+        json_object_set_new(report, "boot_restore_ms",
+                            json_real(ms_between(up, supervisor->ready_us)));
+    } else {
+        json_object_set_new(report, "boot_kernel_ms", json_real(ms_between(0, ready->init_us)));
+        json_object_set_new(report, "boot_agent_ms",
+                            json_real(ms_between(ready->init_us, ready->ready_us)));
+    }
+    if (*supervisor->fallback) {
+        cleanup_free char *valid =
+            pyro_text_to_utf8(supervisor->fallback, strlen(supervisor->fallback), NULL);
+        json_object_set_new(report, "boot_fallback", json_string(valid ? valid : "unknown"));
+    }
+    size_t size = json_dumpb(report, supervisor->boot_json, sizeof(supervisor->boot_json) - 1,
+                             JSON_COMPACT | JSON_REAL_PRECISION(7));
+    supervisor->boot_json[size < sizeof(supervisor->boot_json) ? size : 0] = '\0';
 }
 
 void boot_save_logs(struct supervisor *supervisor)

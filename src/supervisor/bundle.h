@@ -3,8 +3,8 @@
  *
  *   lock            flock()ed by the supervisor for its whole life (handed over by who started it)
  *   config.json     struct pyro_bundle_config
- *   overlay.qcow2   the guest's disk, over the environment's rootfs
- *   initrd          the agent and its modules
+ *   overlay.qcow2   the guest's disk, over the environment's rootfs; made by the first start
+ *   initrd          the agent and its modules; made when the guest boots
  *   socket          where the supervisor serves clients
  *   supervisor.log  what the supervisor says; console.log and qemu.log after a failure
  */
@@ -16,7 +16,9 @@
 
 #include "base/error.h"
 #include "base/home.h"
+#include "environment/environment.h"
 #include "store/store.h"
+#include "vm/host.h"
 #include "vm/machine.h"
 
 struct pyro_bundle_config {
@@ -25,9 +27,20 @@ struct pyro_bundle_config {
     double expires_at;        /* epoch seconds */
     unsigned boot_timeout_ms; /* wall time for one try */
     char *rootfs_digest;      /* of the environment that the overlay belongs to */
+    char *empty_overlay;      /* what a booting guest's first overlay is a copy of */
+    char *modules, *agent;    /* what the initrd is made of */
+    char *freeze_into;        /* directory to freeze the guest into, its memory and disk are there;
+                                 NULL: one that cannot be frozen */
     struct pyro_machine_config machine;
 };
 
+/* Fills in all but `one_shot` and `expires_at` for a guest of that shape whose bundle is
+ * HOME/vms/VM_ID, with a MAC of its own. */
+int pyro_bundle_config_init(struct pyro_bundle_config *config, const struct pyro_home *home,
+                            const struct pyro_host *host,
+                            const struct pyro_installation *installation,
+                            const struct pyro_shape *shape, const char *vm_id,
+                            struct pyro_error *error);
 void pyro_bundle_config_finish(struct pyro_bundle_config *config);
 
 /* A new id: "vm-" and 128 random bits in hex. 0 or a negative errno. */

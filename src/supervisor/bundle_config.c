@@ -33,6 +33,8 @@ static json_t *machine_to_json(const struct pyro_machine_config *machine)
     put_text(object, "initrd", machine->initrd);
     put_text(object, "rootfs", machine->rootfs);
     put_text(object, "overlay", machine->overlay);
+    put_text(object, "ram", machine->ram);
+    put_text(object, "read_only_preload", machine->read_only_preload);
     return object;
 }
 
@@ -45,6 +47,10 @@ int pyro_bundle_config_write(int directory, const struct pyro_bundle_config *con
         "rootfs_digest", config->rootfs_digest, "machine", machine_to_json(&config->machine));
     if (!object)
         return pyro_error_no_memory(error);
+    put_text(object, "empty_overlay", config->empty_overlay);
+    put_text(object, "modules", config->modules);
+    put_text(object, "agent", config->agent);
+    put_text(object, "freeze_into", config->freeze_into);
     int r = pyro_json_file_replace_at(directory, "config.json", object, 0);
     if (r < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
@@ -84,6 +90,8 @@ static bool take_machine(const json_t *object, struct pyro_machine_config *machi
         .initrd = take_path(object, "initrd"),
         .rootfs = take_path(object, "rootfs"),
         .overlay = take_path(object, "overlay"),
+        .ram = take_path(object, "ram"),
+        .read_only_preload = take_path(object, "read_only_preload"),
     };
     return machine->qemu_path && machine->kernel && machine->initrd && machine->rootfs &&
            machine->overlay && vcpus >= 1 && vcpus <= 255 && memory >= 1 && memory <= 1 << 24 &&
@@ -108,8 +116,13 @@ int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config
     ret_config->expires_at = pyro_json_real(object, "expires_at", 0);
     ret_config->boot_timeout_ms = (unsigned)timeout_ms;
     ret_config->rootfs_digest = strdup(pyro_json_text(object, "rootfs_digest", ""));
+    ret_config->empty_overlay = take_path(object, "empty_overlay");
+    ret_config->modules = take_path(object, "modules");
+    ret_config->agent = take_path(object, "agent");
+    ret_config->freeze_into = take_path(object, "freeze_into");
     good = take_machine(json_object_get(object, "machine"), &ret_config->machine) && good &&
-           ret_config->rootfs_digest;
+           ret_config->rootfs_digest && ret_config->empty_overlay && ret_config->modules &&
+           ret_config->agent && (!ret_config->freeze_into || ret_config->machine.ram);
     if (good)
         return 0;
     pyro_bundle_config_finish(ret_config);
@@ -120,6 +133,9 @@ int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config
 void pyro_bundle_config_finish(struct pyro_bundle_config *config)
 {
     pyro_machine_config_finish(&config->machine);
-    free(config->rootfs_digest);
+    char *texts[] = {config->rootfs_digest, config->empty_overlay, config->modules, config->agent,
+                     config->freeze_into};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        free(texts[i]);
     *config = (struct pyro_bundle_config){0};
 }

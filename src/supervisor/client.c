@@ -64,8 +64,8 @@ static int open_log(const struct pyro_home *home, const char *vm_id)
                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-static int spawn(const struct pyro_home *home, const char *vm_id, int client, int lock,
-                 int environment_lock)
+static int spawn(const struct pyro_home *home, const char *vm_id, int client,
+                 const struct pyro_holds *holds)
 {
     cleanup_close int log = open_log(home, vm_id);
     cleanup_free char *program = pyro_text_format("%s/pyro-supervisor", home->libexec);
@@ -75,15 +75,20 @@ static int spawn(const struct pyro_home *home, const char *vm_id, int client, in
     pyro_argv_add(&argv, program);
     pyro_argv_add(&argv, home->path);
     pyro_argv_add(&argv, vm_id);
-    const int keep[] = {client, lock, environment_lock};
-    for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
+    const int keep[] = {client, holds->bundle, holds->environment, holds->template_};
+    size_t keep_count = holds->template_path ? 4 : 3;
+    for (size_t i = 0; i < 3; i++)
         pyro_argv_addf(&argv, "%d", keep[i]);
+    if (holds->template_path) {
+        pyro_argv_add(&argv, holds->template_path);
+        pyro_argv_addf(&argv, "%d", holds->template_);
+    }
     struct pyro_spawn child = {.argv = argv.words,
                                .stdin_fd = -1,
                                .stdout_fd = log,
                                .stderr_fd = log,
                                .keep = keep,
-                               .keep_count = ARRAY_SIZE(keep),
+                               .keep_count = keep_count,
                                .new_session = true};
     pid_t pid = -1;
     int r = argv.failed ? -ENOMEM : pyro_spawn(&child, &pid);
@@ -94,14 +99,14 @@ static int spawn(const struct pyro_home *home, const char *vm_id, int client, in
     return r > 0 ? -EAGAIN : r; /* it could not fork */
 }
 
-int pyro_client_spawn(const struct pyro_home *home, const char *vm_id, int lock,
-                      int environment_lock, struct pyro_client **ret_client,
+int pyro_client_spawn(const struct pyro_home *home, const char *vm_id,
+                      const struct pyro_holds *holds, struct pyro_client **ret_client,
                       struct pyro_error *error)
 {
     int ends[2];
     int r = pyro_fd_pair(ends);
     if (r == 0) {
-        r = spawn(home, vm_id, ends[1], lock, environment_lock);
+        r = spawn(home, vm_id, ends[1], holds);
         close(ends[1]);
         if (r == 0)
             *ret_client = create(ends[0], home, vm_id);

@@ -13,11 +13,18 @@
 
 struct pyro_client;
 
-/* Starts the supervisor of a bundle that is locked by the caller. The lock's descriptor and the
- * environment's are shared with the new process, the caller closes its own.
+/* What a VM holds for as long as it lives: descriptors, shared with its supervisor. */
+struct pyro_holds {
+    int bundle, environment;   /* locks */
+    int template_;             /* lock, with `template_path` */
+    const char *template_path; /* directory to restore a guest from that was never started; NULL: it
+                                  boots */
+};
+
+/* Starts the supervisor of a bundle that is locked by the caller, who closes its own descriptors.
  * PYRO_ERROR_MISSING_PROGRAM, PYRO_ERROR_SYSTEM. */
-int pyro_client_spawn(const struct pyro_home *home, const char *vm_id, int lock,
-                      int environment_lock, struct pyro_client **ret_client,
+int pyro_client_spawn(const struct pyro_home *home, const char *vm_id,
+                      const struct pyro_holds *holds, struct pyro_client **ret_client,
                       struct pyro_error *error);
 
 /* Connects to a running supervisor. PYRO_ERROR_WRONG_STATE when none runs. */
@@ -38,6 +45,11 @@ const char *pyro_client_boot_json(const struct pyro_client *client);
 int pyro_client_exec(struct pyro_client *client, struct pyro_exec *exec,
                      const struct pyro_observer *observer, struct pyro_exited *ret_exited,
                      struct pyro_error *error);
+
+/* Freezes a guest that runs and was made to be frozen (freeze_into): it ends, and what is in that
+ * directory is all of it. */
+int pyro_client_freeze(struct pyro_client *client, const struct pyro_observer *observer,
+                       struct pyro_error *error);
 
 /* Ends the VM and waits until nothing of it runs. For a one-shot VM nothing is left on disk either.
  * False when the supervisor did not end in time (it is then killed) or had died before: the caller

@@ -11,7 +11,7 @@ struct pyro_client {
     const struct pyro_home *home;
     char vm_id[PYRO_VM_ID_SIZE];
     struct pyro_buffer in, out;
-    bool running, stopped;
+    bool running, stopped, frozen;
     bool failed; /* a FAILURE came, it is in `failure` */
     struct pyro_failure failure;
     char boot_json[sizeof(((struct pyro_state *)0)->boot_json)];

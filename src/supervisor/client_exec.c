@@ -35,6 +35,7 @@ static void take_state(struct pyro_client *client, const struct pyro_frame *fram
                pyro_state_unpack(frame->payload, frame->length, &state) == 0) {
         client->running = state.phase == PYRO_PHASE_RUNNING;
         client->stopped = state.phase == PYRO_PHASE_STOPPED;
+        client->frozen = state.phase == PYRO_PHASE_FROZEN;
         memcpy(client->boot_json, state.boot_json, sizeof(client->boot_json));
     }
 }
@@ -187,6 +188,15 @@ int pyro_client_wait_running(struct pyro_client *client, const struct pyro_obser
     while (r == 0 && !client->running && !client->stopped && !client->failed)
         r = turn(client, observer, NULL);
     return client->running && r == 0 ? 0 : explain(client, r, error);
+}
+
+int pyro_client_freeze(struct pyro_client *client, const struct pyro_observer *observer,
+                       struct pyro_error *error)
+{
+    int r = pyro_frame_append(&client->out, PYRO_FRAME_FREEZE, PYRO_CHANNEL_NONE, 0, NULL, 0);
+    while (r == 0 && !client->frozen && !client->stopped && !client->failed)
+        r = turn(client, observer, NULL);
+    return client->frozen ? 0 : explain(client, r, error);
 }
 
 static int send_exec(struct pyro_client *client, uint32_t stream, const struct pyro_exec *exec,

@@ -187,8 +187,10 @@ int command_exec(struct client *client, const struct pyro_frame *frame)
     pyro_buffer_init(&command->waiting, 2 * PYRO_FRAME_SIZE_MAX + 4 * PYRO_WINDOW_INITIAL);
     append(command);
     r = to_guest(command, PYRO_FRAME_EXEC, PYRO_CHANNEL_NONE, frame->payload, frame->length);
-    if (r == 0 && supervisor->state == STATE_RUNNING)
+    if (r == 0 && supervisor->state == STATE_RUNNING) {
+        clock_check(supervisor); /* a timer may not have told yet that the host woke up */
         command_send_waiting(supervisor);
+    }
     return r;
 }
 

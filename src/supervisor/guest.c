@@ -48,6 +48,9 @@ static int dispatch(struct supervisor *supervisor, const struct pyro_frame *fram
         return take_ready(supervisor, frame);
     case PYRO_FRAME_SETUP_DONE:
         return take_setup_done(supervisor, frame);
+    case PYRO_FRAME_SEALED:
+        life_event(supervisor, EVENT_SEALED, "SEALED");
+        return 0;
     default:
         return command_from_guest(supervisor, frame);
     }
@@ -67,12 +70,12 @@ static bool take_frames(struct supervisor *supervisor)
     struct pyro_frame frame;
     int r;
     while ((r = pyro_frame_decode(pyro_buffer_data(in), in->size, PYRO_FROM_GUEST, &frame)) > 0) {
-        unsigned tries = supervisor->tries;
+        unsigned starts = supervisor->starts;
         if (dispatch(supervisor, &frame) < 0) {
             r = -EPROTO;
             break;
         }
-        if (supervisor->tries != tries || !supervisor->guest.loop)
+        if (supervisor->starts != starts || !supervisor->guest.loop)
             return false;
         pyro_buffer_consume(in, pyro_frame_size(&frame));
     }

@@ -14,6 +14,8 @@ enum action {
     SETUP,    /* send the identity */
     RUN,      /* tell the clients, send what waits */
     RETRY,    /* boot once more, or fail */
+    SEAL,     /* ask the agent to make the guest ready for being frozen */
+    SAVE,     /* stop it and save it */
     FAIL,     /* tell the clients why, end */
     POWER_OFF,
     END,
@@ -21,21 +23,27 @@ enum action {
 
 /* clang-format off */
 static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
-    /*                       BOOTING   SETTING_UP RUNNING    STOPPING  ENDED */
-    [EVENT_READY] =         {SETUP,    NONSENSE,  NONSENSE,  NOTHING,  NOTHING},
-    [EVENT_SETUP_DONE] =    {NONSENSE, RUN,       NONSENSE,  NOTHING,  NOTHING},
-    [EVENT_SETUP_FAILED] =  {NONSENSE, FAIL,      NONSENSE,  NOTHING,  NOTHING},
-    [EVENT_BOOT_DEADLINE] = {RETRY,    RETRY,     NOTHING,   NOTHING,  NOTHING},
-    [EVENT_START_FAILED] =  {FAIL,     NOTHING,   NOTHING,   NOTHING,  NOTHING},
-    [EVENT_QEMU_ENDED] =    {RETRY,    RETRY,     FAIL,      END,      NOTHING},
-    [EVENT_GUEST_LOST] =    {RETRY,    RETRY,     FAIL,      NOTHING,  NOTHING},
-    [EVENT_DISK_FAILED] =   {FAIL,     FAIL,      FAIL,      END,      NOTHING},
-    [EVENT_NETWORK_ENDED] = {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING},
-    [EVENT_OWNER_GONE] =    {END,      END,       END,       END,      NOTHING},
-    [EVENT_EXPIRED] =       {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING},
-    [EVENT_STOP] =          {END,      END,       POWER_OFF, NOTHING,  NOTHING},
-    [EVENT_STOP_AT_ONCE] =  {END,      END,       END,       END,      NOTHING},
-    [EVENT_STOP_DEADLINE] = {NOTHING,  NOTHING,   NOTHING,   END,      NOTHING},
+    /*                        BOOTING   SETTING_UP RUNNING    FREEZING  STOPPING  ENDED */
+    [EVENT_READY] =          {SETUP,    NONSENSE,  NONSENSE,  NONSENSE, NOTHING,  NOTHING},
+    [EVENT_RESTORED] =       {SETUP,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
+    [EVENT_RESTORE_FAILED] = {RETRY,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
+    [EVENT_SETUP_DONE] =     {NONSENSE, RUN,       NONSENSE,  NONSENSE, NOTHING,  NOTHING},
+    [EVENT_SETUP_FAILED] =   {NONSENSE, FAIL,      NONSENSE,  NONSENSE, NOTHING,  NOTHING},
+    [EVENT_BOOT_DEADLINE] =  {RETRY,    RETRY,     NOTHING,   NOTHING,  NOTHING,  NOTHING},
+    [EVENT_START_FAILED] =   {RETRY,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
+    [EVENT_FREEZE] =         {NOTHING,  NOTHING,   SEAL,      NOTHING,  NOTHING,  NOTHING},
+    [EVENT_SEALED] =         {NONSENSE, NONSENSE,  NONSENSE,  SAVE,     NOTHING,  NOTHING},
+    [EVENT_FROZEN] =         {NOTHING,  NOTHING,   NOTHING,   END,      NOTHING,  NOTHING},
+    [EVENT_FREEZE_FAILED] =  {NOTHING,  NOTHING,   NOTHING,   FAIL,     NOTHING,  NOTHING},
+    [EVENT_QEMU_ENDED] =     {RETRY,    RETRY,     FAIL,      FAIL,     END,      NOTHING},
+    [EVENT_GUEST_LOST] =     {RETRY,    RETRY,     FAIL,      FAIL,     NOTHING,  NOTHING},
+    [EVENT_DISK_FAILED] =    {FAIL,     FAIL,      FAIL,      FAIL,     END,      NOTHING},
+    [EVENT_NETWORK_ENDED] =  {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING,  NOTHING},
+    [EVENT_OWNER_GONE] =     {END,      END,       END,       END,      END,      NOTHING},
+    [EVENT_EXPIRED] =        {FAIL,     FAIL,      FAIL,      FAIL,     NOTHING,  NOTHING},
+    [EVENT_STOP] =           {END,      END,       POWER_OFF, END,      NOTHING,  NOTHING},
+    [EVENT_STOP_AT_ONCE] =   {END,      END,       END,       END,      END,      NOTHING},
+    [EVENT_STOP_DEADLINE] =  {NOTHING,  NOTHING,   NOTHING,   NOTHING,  END,      NOTHING},
 };
 /* clang-format on */
 
@@ -43,6 +51,7 @@ static const enum pyro_error_code codes[EVENT_COUNT] = {
     [EVENT_SETUP_FAILED] = PYRO_ERROR_BOOT_FAILED,
     [EVENT_BOOT_DEADLINE] = PYRO_ERROR_BOOT_TIMEOUT,
     [EVENT_START_FAILED] = PYRO_ERROR_BOOT_FAILED,
+    [EVENT_FREEZE_FAILED] = PYRO_ERROR_GUEST_FAILED,
     [EVENT_QEMU_ENDED] = PYRO_ERROR_GUEST_FAILED,
     [EVENT_GUEST_LOST] = PYRO_ERROR_GUEST_FAILED,
     [EVENT_DISK_FAILED] = PYRO_ERROR_DISK_FULL,
@@ -113,6 +122,24 @@ static void power_off(struct supervisor *supervisor)
                      supervisor);
 }
 
+/* What could not be restored is booted; what could not be booted is booted once more, if QEMU could
+ * be started at all. */
+static void retry(struct supervisor *supervisor, enum event event, const char *why)
+{
+    fprintf(stderr, "pyro-supervisor: start %u: %s\n", supervisor->starts, why);
+    boot_save_logs(supervisor);
+    if (supervisor->restoring) {
+        snprintf(supervisor->fallback, sizeof(supervisor->fallback), "%s", why);
+        boot_finish(supervisor);
+        restore_forget(supervisor);
+    } else if (supervisor->tries >= BOOT_TRIES || event == EVENT_START_FAILED) {
+        fail(supervisor, event, why);
+        return;
+    }
+    supervisor->state = STATE_BOOTING;
+    boot_start(supervisor);
+}
+
 static void run(struct supervisor *supervisor)
 {
     supervisor->state = STATE_RUNNING;
@@ -142,14 +169,14 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
         run(supervisor);
         break;
     case RETRY:
-        fprintf(stderr, "pyro-supervisor: try %u: %s\n", supervisor->tries, why);
-        boot_save_logs(supervisor);
-        if (supervisor->tries >= BOOT_TRIES) {
-            fail(supervisor, event, why);
-            break;
-        }
-        supervisor->state = STATE_BOOTING;
-        boot_start(supervisor);
+        retry(supervisor, event, why);
+        break;
+    case SEAL:
+        supervisor->state = STATE_FREEZING;
+        freeze_begin(supervisor);
+        break;
+    case SAVE:
+        freeze_save(supervisor);
         break;
     case FAIL:
         fail(supervisor, event, why);
@@ -158,6 +185,7 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
         power_off(supervisor);
         break;
     case END:
+        supervisor->frozen = event == EVENT_FROZEN;
         end(supervisor);
         break;
     }

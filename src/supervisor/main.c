@@ -32,6 +32,7 @@ static void check_expiry(struct pyro_timer *timer)
 {
     struct supervisor *supervisor = timer->userdata;
     double left_ms = (supervisor->config.expires_at - pyro_wall_seconds()) * 1000;
+    clock_adjust(supervisor);
     if (left_ms <= 0)
         life_event(supervisor, EVENT_EXPIRED, "the VM reached the end of its time (ttl_seconds)");
     else
@@ -47,7 +48,7 @@ static int watch(struct supervisor *supervisor)
                    : pyro_source_add(&supervisor->loop, &supervisor->signals, fd, EPOLLIN,
                                      signalled, supervisor);
     pyro_timer_start(&supervisor->loop, &supervisor->expiry, 0, check_expiry, supervisor);
-    return r;
+    return r < 0 ? r : clock_watch(supervisor);
 }
 
 /* The store is opened for the moment it is needed: it costs memory that a VM would hold for hours.
@@ -114,6 +115,7 @@ static int set_up(struct supervisor *supervisor, const char *vm_id, struct pyro_
         pyro_bundle_open(&supervisor->home, vm_id, &supervisor->directory, error) < 0 ||
         pyro_bundle_config_read(supervisor->directory, &supervisor->config, error) < 0)
         return -1;
+    supervisor->has_own_disk = faccessat(supervisor->directory, "overlay.qcow2", F_OK, 0) == 0;
     supervisor->log_directory = pyro_bundle_log_directory(vm_id);
     if (supervisor->log_directory < 0)
         supervisor->log_directory = supervisor->directory;
@@ -155,7 +157,7 @@ static void report(int client, const struct pyro_error *error)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6) {
+    if (argc != 6 && argc != 8) {
         fprintf(stderr, "pyro-supervisor is started by pyro, not by hand.\n");
         return 2;
     }
@@ -166,7 +168,12 @@ int main(int argc, char **argv)
     fcntl(client, F_SETFD, FD_CLOEXEC);
     fcntl(lock, F_SETFD, FD_CLOEXEC);
     fcntl(atoi(argv[5]), F_SETFD, FD_CLOEXEC); /* the environment's lock: held until the end */
-    static struct supervisor supervisor = {.directory = -1, .machine = PYRO_MACHINE_INIT};
+    static struct supervisor supervisor = {
+        .directory = -1, .state_fd = -1, .machine = PYRO_MACHINE_INIT};
+    if (argc == 8) {
+        supervisor.template_path = strdup(argv[6]);
+        fcntl(atoi(argv[7]), F_SETFD, FD_CLOEXEC); /* the template's lock: the same */
+    }
     struct pyro_error error;
     if (pyro_home_init(&supervisor.home, argv[1], NULL, &error) < 0 ||
         set_up(&supervisor, vm_id, &error) < 0) {

@@ -60,9 +60,10 @@ void serve_send(struct client *client, int queued)
 static void send_state(struct client *client)
 {
     struct supervisor *supervisor = client->supervisor;
-    struct pyro_state state = {.phase = supervisor->state >= STATE_STOPPING  ? PYRO_PHASE_STOPPED
-                                        : supervisor->state == STATE_RUNNING ? PYRO_PHASE_RUNNING
-                                                                             : PYRO_PHASE_BOOTING};
+    struct pyro_state state = {.phase = supervisor->frozen                    ? PYRO_PHASE_FROZEN
+                                        : supervisor->state >= STATE_STOPPING ? PYRO_PHASE_STOPPED
+                                        : supervisor->state == STATE_RUNNING  ? PYRO_PHASE_RUNNING
+                                                                              : PYRO_PHASE_BOOTING};
     memcpy(state.boot_json, supervisor->boot_json, sizeof(supervisor->boot_json));
     serve_send(client, supervisor->failure.code
                            ? pyro_failure_pack(&client->out, &supervisor->failure)
@@ -85,6 +86,14 @@ static int stop(struct client *client, const struct pyro_frame *frame)
     return 0;
 }
 
+static int freeze(struct client *client)
+{
+    if (!client->supervisor->config.freeze_into)
+        return -EPROTO;
+    life_event(client->supervisor, EVENT_FREEZE, "a client freezes the VM");
+    return 0;
+}
+
 /* 0, or a negative errno when the client must go. */
 static int take_frames(struct client *client)
 {
@@ -92,9 +101,10 @@ static int take_frames(struct client *client)
     int r;
     while ((r = pyro_frame_decode(pyro_buffer_data(&client->in), client->in.size, PYRO_FROM_CLIENT,
                                   &frame)) > 0) {
-        int taken = frame.type == PYRO_FRAME_STOP   ? stop(client, &frame)
-                    : frame.type == PYRO_FRAME_EXEC ? command_exec(client, &frame)
-                                                    : command_from_client(client, &frame);
+        int taken = frame.type == PYRO_FRAME_STOP     ? stop(client, &frame)
+                    : frame.type == PYRO_FRAME_FREEZE ? freeze(client)
+                    : frame.type == PYRO_FRAME_EXEC   ? command_exec(client, &frame)
+                                                      : command_from_client(client, &frame);
         if (taken < 0)
             return taken;
         pyro_buffer_consume(&client->in, pyro_frame_size(&frame));

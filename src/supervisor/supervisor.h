@@ -3,6 +3,9 @@
  *   main.c      arguments, daemon, set-up, the end
  *   life.c      the table of states × events: what happens when
  *   boot.c      starting QEMU, the deadline, the second try, the guest's identity
+ *   restore.c   starting from a template instead
+ *   freeze.c    making a template: the guest's end as three files
+ *   clock.c     the guest's wall clock when the host's jumps
  *   guest.c     the channel to the guest agent
  *   serve.c     the channels to clients
  *   command.c   commands: whose they are, credit, time limits
@@ -25,7 +28,9 @@
 
 enum {
     BOOT_TRIES = 2,
-    BOOT_CPU_LIMIT_MS = 30 * 1000, /* a cold boot under emulation takes 2,500 */
+    BOOT_CPU_LIMIT_MS = 30 * 1000,   /* a cold boot under emulation takes 2,500 */
+    RESTORE_CPU_LIMIT_MS = 5 * 1000, /* a restore takes 100 */
+    RESTORE_LIMIT_MS = 60 * 1000,
     BOOT_CHECK_MS = 500,
     STOP_GRACE_MS = 10 * 1000, /* for the guest to write back its disk */
     KILL_GRACE_MS = 10 * 1000, /* for the agent to report a killed command's end */
@@ -44,17 +49,24 @@ enum state {
     STATE_BOOTING,
     STATE_SETTING_UP,
     STATE_RUNNING,
+    STATE_FREEZING,
     STATE_STOPPING,
     STATE_ENDED,
     STATE_COUNT
 };
 
 enum event {
-    EVENT_READY,         /* the agent says hello */
-    EVENT_SETUP_DONE,    /* the guest has its identity */
-    EVENT_SETUP_FAILED,  /* the guest could not take its identity */
-    EVENT_BOOT_DEADLINE, /* no answer in time */
-    EVENT_START_FAILED,  /* QEMU or what it needs could not even be started */
+    EVENT_READY,          /* the agent says hello: the guest has booted */
+    EVENT_RESTORED,       /* the guest goes on where its template stopped */
+    EVENT_RESTORE_FAILED, /* QEMU refuses the template */
+    EVENT_SETUP_DONE,     /* the guest has its identity */
+    EVENT_SETUP_FAILED,   /* the guest could not take its identity */
+    EVENT_BOOT_DEADLINE,  /* no answer in time */
+    EVENT_START_FAILED,   /* QEMU or what it needs could not even be started */
+    EVENT_FREEZE,         /* a client wants the guest frozen */
+    EVENT_SEALED,         /* the agent is ready for that */
+    EVENT_FROZEN,         /* all of the guest is saved */
+    EVENT_FREEZE_FAILED,
     EVENT_QEMU_ENDED,
     EVENT_GUEST_LOST,    /* its channel ended, or it spoke nonsense */
     EVENT_DISK_FAILED,   /* QEMU cannot write the guest's disk */
@@ -109,18 +121,33 @@ struct supervisor {
     struct pyro_timer expiry, stop_deadline;
     struct pyro_source signals;
     struct pyro_failure failure; /* code 0: none */
+    bool frozen;
+
+    /* restore.c */
+    char *template_path; /* NULL: the guest boots */
+    int state_fd;        /* the template's device state, -1: not open */
+    char *boot_initrd;   /* kept while the template's is in its place */
+    bool restoring;      /* this start is from the template */
+    char fallback[256];  /* why a guest that had a template was booted all the same */
+
+    /* freeze.c, clock.c */
+    struct pyro_timer freeze_deadline;
+    struct pyro_source clock;
+    int64_t clock_offset_ns; /* the host's wall clock to its monotonic one, when last told */
 
     /* boot.c */
+    bool has_own_disk; /* there was a start before this one: its disk is kept */
     struct pyro_machine machine;
     struct pyro_source qemu_end;
     struct pyro_qmp *qmp;
     struct pyro_network *network;
     struct ring console, qemu_log;
     struct pyro_timer boot_timer;
-    unsigned tries;
+    unsigned starts; /* of QEMU */
+    unsigned tries;  /* of booting */
     uint64_t first_try_us, try_us, qemu_up_us, ready_us;
     struct pyro_ready ready;
-    char boot_json[512];
+    char boot_json[1024];
 
     /* guest.c */
     struct pyro_source guest;
@@ -150,6 +177,27 @@ void boot_done(struct supervisor *supervisor); /* stops the deadline, writes boo
 void boot_save_logs(struct supervisor *supervisor);
 /* What QEMU said last, or else the guest's console; "" when both are silent. */
 void boot_last_words(struct supervisor *supervisor, char *ret_text, size_t capacity);
+
+/* restore.c: once restore_prepare() succeeded the next start is from the template, until
+ * restore_forget(). restore_load() is called when QEMU is up. */
+int restore_prepare(struct supervisor *supervisor);
+void restore_forget(struct supervisor *supervisor);
+void restore_load(struct supervisor *supervisor);
+void restore_migration_event(struct supervisor *supervisor, const char *status);
+
+/* freeze.c */
+void freeze_begin(struct supervisor *supervisor);
+void freeze_save(struct supervisor *supervisor); /* the guest is sealed */
+void freeze_migration_event(struct supervisor *supervisor, const char *status);
+
+/* Memory that is a file stays out of a saved state. Used by the two above. */
+int pyro_qmp_ignore_shared(struct pyro_qmp *qmp, pyro_qmp_reply reply, void *userdata);
+
+/* clock.c */
+int clock_watch(struct supervisor *supervisor);
+void clock_note(struct supervisor *supervisor);   /* the guest was told the time just now */
+void clock_check(struct supervisor *supervisor);  /* tells it again when the host's clock jumped */
+void clock_adjust(struct supervisor *supervisor); /* and else corrects what has drifted */
 
 /* guest.c */
 int guest_open(struct supervisor *supervisor, int fd);

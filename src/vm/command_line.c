@@ -56,6 +56,36 @@ static void add_root_disk(struct pyro_argv *argv, const struct pyro_machine_conf
     pyro_argv_add(argv, "virtio-blk-device,drive=root");
 }
 
+/* QEMU 8.2 and newer open a private file for reading only when told so; older ones know neither
+ * word and need the preload. */
+static char *memory_backend(const struct pyro_machine_config *config, bool jailed)
+{
+    cleanup_json json_t *backend =
+        json_pack("{s:s, s:s, s:s, s:b, s:I}", "qom-type", "memory-backend-file", "id", "ram",
+                  "mem-path", jailed ? PYRO_JAIL_RAM : config->ram, "share", !config->ram_private,
+                  "size", (json_int_t)config->mem_mib << 20);
+    if (backend && config->ram_private && !config->read_only_preload) {
+        json_object_set_new(backend, "readonly", json_true());
+        json_object_set_new(backend, "rom", json_string("off"));
+    }
+    return backend ? json_dumps(backend, JSON_COMPACT) : NULL;
+}
+
+static void add_memory(struct pyro_argv *argv, const struct pyro_machine_config *config,
+                       bool jailed)
+{
+    cleanup_free char *backend = config->ram ? memory_backend(config, jailed) : NULL;
+    argv->failed = argv->failed || (config->ram && !backend);
+    if (backend) {
+        pyro_argv_add(argv, "-object");
+        pyro_argv_add(argv, backend);
+    }
+    pyro_argv_add(argv, "-M");
+    pyro_argv_add(argv, backend ? "microvm,memory-backend=ram" : "microvm");
+    pyro_argv_add(argv, "-m");
+    pyro_argv_addf(argv, "%uM", config->mem_mib);
+}
+
 static void add_kernel(struct pyro_argv *argv, const struct pyro_machine_config *config,
                        bool jailed)
 {
@@ -120,13 +150,10 @@ void pyro_command_line_add(struct pyro_argv *argv, const struct pyro_machine_con
     bool jailed = config->bwrap_path != NULL;
 
     pyro_argv_add(argv, config->qemu_path);
-    pyro_argv_add(argv, "-M");
-    pyro_argv_add(argv, "microvm");
+    add_memory(argv, config, jailed);
     pyro_argv_add_all(argv, config->kvm ? kvm : tcg);
     pyro_argv_add(argv, "-smp");
     pyro_argv_addf(argv, "%u", config->vcpu_count);
-    pyro_argv_add(argv, "-m");
-    pyro_argv_addf(argv, "%uM", config->mem_mib);
     pyro_argv_add_all(argv, fixed);
     add_kernel(argv, config, jailed);
     add_root_disk(argv, config, jailed);

@@ -51,6 +51,13 @@ void pyro_emulator_ask_version(const char *path, char *version, size_t version_s
         pyro_emulator_parse_version(output, version, version_size);
 }
 
+bool pyro_emulator_opens_read_only(const char *version)
+{
+    int major = 0, minor = 0;
+    sscanf(version, "%d.%d", &major, &minor);
+    return major > 8 || (major == 8 && minor >= 2);
+}
+
 bool pyro_emulator_judge(const char *path, const char *version, char *reason, size_t reason_size)
 {
     int major = atoi(version);

@@ -18,4 +18,7 @@ void pyro_emulator_parse_version(const char *output, char *version, size_t versi
 /* Whether a QEMU of that version can run our machines. `reason` says why not, or what to know. */
 bool pyro_emulator_judge(const char *path, const char *version, char *reason, size_t reason_size);
 
+/* Whether a QEMU of that version can open a file that is mapped privately for reading only. */
+bool pyro_emulator_opens_read_only(const char *version);
+
 #endif

@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "vm/accelerator.h"
+#include "vm/cpu.h"
 #include "vm/emulator.h"
 #include "vm/host_cache.h"
 #include "vm/jail_probe.h"
@@ -63,6 +64,18 @@ static void find_tsc(struct pyro_host *host, struct pyro_host_cache *cache)
     pyro_host_cache_put(
         cache, "tsc", "",
         json_pack("{s:i, s:s}", "khz", (int)host->tsc_khz, "reason", host->tsc_reason));
+}
+
+/* Asking the CPU is slow inside a VM, where each question goes to the hypervisor. */
+static void find_cpu(struct pyro_host *host, struct pyro_host_cache *cache)
+{
+    const char *known = pyro_json_text(pyro_host_cache_get(cache, "cpu", ""), "text", NULL);
+    if (known) {
+        COPY_TEXT(host->cpu, known);
+        return;
+    }
+    pyro_cpu_identify(host->cpu, sizeof(host->cpu));
+    pyro_host_cache_put(cache, "cpu", "", json_pack("{s:s}", "text", host->cpu));
 }
 
 static int find_qemu(struct pyro_host *host, struct pyro_host_cache *cache)
@@ -121,6 +134,7 @@ int pyro_host_probe(const struct pyro_home *home, struct pyro_host *ret_host,
     pyro_host_cache_load(&cache, home);
     find_accelerator(&host, &cache);
     find_tsc(&host, &cache);
+    find_cpu(&host, &cache);
     int r = find_qemu(&host, &cache);
     if (r == 0)
         r = find_jail(&host, &cache);

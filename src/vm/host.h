@@ -31,6 +31,7 @@ struct pyro_host {
     char qemu_version[64];
     char qemu_reason[256];
     char *bwrap_path, *passt_path; /* NULL when there is none */
+    char cpu[128];                 /* model and features, as text to compare */
     uint64_t memory_bytes;         /* of the host */
     unsigned cpu_count;
 };

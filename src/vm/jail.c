@@ -69,6 +69,18 @@ static void add_file(struct pyro_argv *argv, const char *how, const char *from, 
     pyro_argv_add(argv, to);
 }
 
+/* A template's memory is the next guest's kernel: the mount forbids writing to it, and a QEMU that
+ * would insist on it is told otherwise. */
+static void add_ram(struct pyro_argv *argv, const struct pyro_jail *jail)
+{
+    add_file(argv, jail->ram_read_only ? "--ro-bind" : "--bind", jail->ram, PYRO_JAIL_RAM);
+    if (!jail->ram || !jail->ram_read_only || !jail->read_only_preload)
+        return;
+    add_file(argv, "--ro-bind", jail->read_only_preload, PYRO_JAIL_PRELOAD);
+    add_file(argv, "--setenv", "LD_PRELOAD", PYRO_JAIL_PRELOAD);
+    add_file(argv, "--setenv", PYRO_READ_ONLY_VARIABLE, PYRO_JAIL_RAM);
+}
+
 void pyro_jail_add(struct pyro_argv *argv, const struct pyro_jail *jail)
 {
     static const char *const walls[] = {
@@ -85,6 +97,7 @@ void pyro_jail_add(struct pyro_argv *argv, const struct pyro_jail *jail)
     add_file(argv, "--ro-bind", jail->initrd, PYRO_JAIL_INITRD);
     add_file(argv, "--ro-bind", jail->rootfs, PYRO_JAIL_ROOTFS);
     add_file(argv, "--bind", jail->overlay, PYRO_JAIL_OVERLAY);
+    add_ram(argv, jail);
     pyro_argv_add(argv, "--remount-ro");
     pyro_argv_add(argv, "/");
     pyro_argv_add(argv, "--");

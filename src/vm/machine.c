@@ -19,8 +19,9 @@
 
 void pyro_machine_config_finish(struct pyro_machine_config *config)
 {
-    char *texts[] = {config->qemu_path, config->bwrap_path, config->passt_path, config->kernel,
-                     config->initrd,    config->rootfs,     config->overlay};
+    char *texts[] = {config->qemu_path, config->bwrap_path, config->passt_path,
+                     config->kernel,    config->initrd,     config->rootfs,
+                     config->overlay,   config->ram,        config->read_only_preload};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         free(texts[i]);
     *config = (struct pyro_machine_config){0};
@@ -79,7 +80,7 @@ static int open_channels(const struct pyro_machine_config *config, struct pyro_m
 }
 
 static void add_words(const struct pyro_machine_config *config, const struct far_ends *far,
-                      struct pyro_argv *argv)
+                      bool restore, struct pyro_argv *argv)
 {
     if (config->bwrap_path) {
         struct pyro_jail jail = {.bwrap_path = config->bwrap_path,
@@ -88,29 +89,45 @@ static void add_words(const struct pyro_machine_config *config, const struct far
                                  .initrd = config->initrd,
                                  .rootfs = config->rootfs,
                                  .overlay = config->overlay,
+                                 .ram = config->ram,
+                                 .ram_read_only = config->ram_private,
+                                 .read_only_preload = config->read_only_preload,
                                  .kvm = config->kvm};
         pyro_jail_add(argv, &jail);
     }
     pyro_command_line_add(argv, config, &far->channels);
+    if (restore) {
+        pyro_argv_add(argv, "-incoming");
+        pyro_argv_add(argv, "defer");
+    }
+}
+
+/* In a jail there is no environment but what bwrap sets. */
+static void add_environment(const struct pyro_machine_config *config, struct pyro_argv *environment)
+{
+    if (config->bwrap_path || !config->ram_private || !config->read_only_preload)
+        return;
+    pyro_argv_addf(environment, "LD_PRELOAD=%s", config->read_only_preload);
+    pyro_argv_addf(environment, PYRO_READ_ONLY_VARIABLE "=%s", config->ram);
 }
 
 /* bwrap becomes the first process of a PID namespace: when it dies, so does all in there, in one
  * stroke. Its own ties (--die-with-parent) come too late for that: for some milliseconds after it
  * has forked QEMU's process, that one would outlive both it and us. */
-static int spawn(const struct pyro_argv *argv, const struct far_ends *far, bool jailed,
-                 pid_t *ret_pid)
+static int spawn(const struct pyro_argv *argv, char *const *environment, const struct far_ends *far,
+                 int state_fd, bool jailed, pid_t *ret_pid)
 {
-    int keep[4];
+    int keep[5];
     size_t count = 0;
     int wanted[] = {far->channels.agent, far->channels.qmp, far->channels.console,
-                    far->channels.network};
+                    far->channels.network, state_fd};
     for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
         if (wanted[i] >= 0)
             keep[count++] = wanted[i];
     }
     static char *const no_environment[] = {NULL};
     struct pyro_spawn spawn = {.argv = argv->words,
-                               .environ = no_environment,
+                               .environ = environment ? environment : no_environment,
                                .directory = "/",
                                .stdin_fd = -1,
                                .stdout_fd = far->log,
@@ -120,7 +137,7 @@ static int spawn(const struct pyro_argv *argv, const struct far_ends *far, bool 
                                .death_signal = SIGKILL,
                                .first_process = jailed,
                                .new_session = true};
-    int r = argv->failed ? -ENOMEM : pyro_spawn(&spawn, ret_pid);
+    int r = pyro_spawn(&spawn, ret_pid);
     if (jailed && (r == -EPERM || r == -ENOSPC || r == -EINVAL)) {
         spawn.first_process = false; /* where only bwrap itself may make namespaces */
         r = pyro_spawn(&spawn, ret_pid);
@@ -143,19 +160,23 @@ static int start_failed(const struct pyro_machine_config *config, int errnum,
                                   "doctor` tells what else is missing");
 }
 
-int pyro_machine_start(const struct pyro_machine_config *config, struct pyro_machine *ret_machine,
-                       struct pyro_error *error)
+int pyro_machine_start(const struct pyro_machine_config *config, int state_fd,
+                       struct pyro_machine *ret_machine, struct pyro_error *error)
 {
     struct pyro_machine machine = nothing;
     struct far_ends far = {{-1, -1, -1, -1}, -1};
-    struct pyro_argv argv = {0};
+    struct pyro_argv argv = {0}, environment = {0};
 
     int r = open_channels(config, &machine, &far);
     if (r == 0) {
-        add_words(config, &far, &argv);
-        r = spawn(&argv, &far, config->bwrap_path != NULL, &machine.pid);
+        add_words(config, &far, state_fd >= 0, &argv);
+        add_environment(config, &environment);
+        r = argv.failed || environment.failed ? -ENOMEM
+                                              : spawn(&argv, environment.words, &far, state_fd,
+                                                      config->bwrap_path != NULL, &machine.pid);
     }
     pyro_argv_finish(&argv);
+    pyro_argv_finish(&environment);
     close_far_ends(&far);
     if (r == 0) {
         machine.process_fd = pyro_process_open(machine.pid);

@@ -9,6 +9,13 @@
 
 #include "base/error.h"
 
+/* What a guest is asked to be. */
+struct pyro_shape {
+    unsigned vcpu_count;
+    unsigned mem_mib;
+    bool network;
+};
+
 /* Everything that decides a QEMU's command line. Read from the bundle's config.json; paths are
  * absolute on the host, inside the jail they get fixed names. */
 struct pyro_machine_config {
@@ -22,6 +29,10 @@ struct pyro_machine_config {
     bool network;
     uint8_t mac[6];
     char *kernel, *initrd, *rootfs, *overlay;
+    char *ram;               /* file that is the guest's memory; NULL: memory of QEMU's own */
+    bool ram_private;        /* the file is a template's: the guest's writes stay with this QEMU */
+    char *read_only_preload; /* libpyro-readonly.so, for a QEMU that opens `ram` for writing even
+                                when it is private (before 8.2); NULL: not needed */
 };
 
 void pyro_machine_config_finish(struct pyro_machine_config *config);
@@ -46,9 +57,11 @@ struct pyro_machine {
         .network_fd = -1                                                                           \
     }
 
-/* Starts QEMU. It dies with the calling thread. PYRO_ERROR_BOOT_FAILED, _MISSING_PROGRAM. */
-int pyro_machine_start(const struct pyro_machine_config *config, struct pyro_machine *ret_machine,
-                       struct pyro_error *error);
+/* Starts QEMU. It dies with the calling thread. With `state_fd` it waits to be told over QMP to
+ * restore from that descriptor, which it has under the same number; -1: it boots.
+ * PYRO_ERROR_BOOT_FAILED, _MISSING_PROGRAM. */
+int pyro_machine_start(const struct pyro_machine_config *config, int state_fd,
+                       struct pyro_machine *ret_machine, struct pyro_error *error);
 
 /* Kills QEMU and everything in the jail, waits for the end, closes what is still open. NULL-safe
  * and idempotent. */

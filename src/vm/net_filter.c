@@ -42,7 +42,7 @@ static bool is_outside(uint32_t address)
 {
     const uint32_t mask = ~0u << (32 - PYRO_NETWORK_PREFIX);
     unsigned first = address >> 24;
-    if ((address & mask) == (PYRO_NETWORK_ADDRESS & mask)) /* the guest's own small network */
+    if ((address & mask) == (PYRO_NETWORK & mask)) /* the guest's own small network */
         return false;
     if (first == 0 || first == 127) /* "this host", loopback */
         return false;

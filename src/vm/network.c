@@ -49,7 +49,8 @@ static void add_address(struct pyro_argv *argv, const char *option, uint32_t add
 
 /* Outbound only: no ports forwarded in, the gateway's address not mapped to the host, and nothing
  * to configure the guest by, because the agent is told its addresses. */
-static int start_passt(struct pyro_network *network, const char *passt_path, int far_fd)
+static int start_passt(struct pyro_network *network, const char *passt_path, uint32_t address,
+                       int far_fd)
 {
     static const char *const fixed[] = {
         "--foreground", "--quiet", "--one-off", "--ipv4-only", "--no-map-gw", "--tcp-ports", "none",
@@ -57,7 +58,7 @@ static int start_passt(struct pyro_network *network, const char *passt_path, int
     struct pyro_argv argv = {0};
     pyro_argv_add(&argv, passt_path);
     pyro_argv_add_all(&argv, fixed);
-    add_address(&argv, "--address", PYRO_NETWORK_ADDRESS);
+    add_address(&argv, "--address", address);
     pyro_argv_add(&argv, "--netmask");
     pyro_argv_addf(&argv, "%d", PYRO_NETWORK_PREFIX);
     add_address(&argv, "--gateway", PYRO_NETWORK_GATEWAY);
@@ -79,14 +80,15 @@ static int start_passt(struct pyro_network *network, const char *passt_path, int
     return r;
 }
 
-static int start_all(struct pyro_network *network, struct pyro_loop *loop, const char *passt_path)
+static int start_all(struct pyro_network *network, struct pyro_loop *loop, const char *passt_path,
+                     uint32_t address)
 {
     int ends[2];
     int r = pyro_fd_pair(ends);
     if (r < 0)
         return r;
     network->passt_fd = ends[0];
-    r = start_passt(network, passt_path, ends[1]);
+    r = start_passt(network, passt_path, address, ends[1]);
     close(ends[1]);
     if (r == 0)
         r = pyro_fd_set_nonblocking(network->passt_fd);
@@ -102,7 +104,7 @@ static int start_all(struct pyro_network *network, struct pyro_loop *loop, const
                             network);
 }
 
-int pyro_network_start(struct pyro_loop *loop, const char *passt_path, int nic_fd,
+int pyro_network_start(struct pyro_loop *loop, const char *passt_path, uint32_t address, int nic_fd,
                        void (*ended)(void *userdata, const char *reason), void *userdata,
                        struct pyro_network **ret_network, struct pyro_error *error)
 {
@@ -112,7 +114,7 @@ int pyro_network_start(struct pyro_loop *loop, const char *passt_path, int nic_f
         return pyro_error_no_memory(error);
     }
     *network = (struct pyro_network){.nic_fd = nic_fd, .passt_fd = -1, .process_fd = -1};
-    int r = start_all(network, loop, passt_path);
+    int r = start_all(network, loop, passt_path, address);
     if (r < 0) {
         pyro_network_destroy(network);
         pyro_error_set_errno(error, PYRO_ERROR_NETWORK_FAILED, r,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -89,21 +90,52 @@ static int flush(struct pyro_qmp *qmp)
     return r == -EAGAIN ? 0 : r;
 }
 
+/* One line, without a NUL at its end; to be freed. NULL when out of memory. */
+static char *format_command(const char *command, const json_t *arguments, json_int_t id,
+                            size_t *ret_size)
+{
+    cleanup_json json_t *request = json_pack("{s:s, s:I}", "execute", command, "id", id);
+    if (!request || (arguments && json_object_set(request, "arguments", (json_t *)arguments) < 0))
+        return NULL;
+    char *text = json_dumps(request, JSON_COMPACT);
+    if (!text)
+        return NULL;
+    size_t size = strlen(text);
+    text[size] = '\n'; /* in place of the NUL: both go out in one piece, or none */
+    *ret_size = size + 1;
+    return text;
+}
+
 static int send_command(struct pyro_qmp *qmp, const char *command, const json_t *arguments,
                         json_int_t id)
 {
-    cleanup_json json_t *request = json_pack("{s:s, s:I}", "execute", command, "id", id);
-    if (!request)
-        return -ENOMEM;
-    if (arguments && json_object_set(request, "arguments", (json_t *)arguments) < 0)
-        return -ENOMEM;
-    cleanup_free char *text = json_dumps(request, JSON_COMPACT);
+    size_t size;
+    cleanup_free char *text = format_command(command, arguments, id, &size);
     if (!text)
         return -ENOMEM;
-    size_t size = strlen(text);
-    text[size] = '\n'; /* in place of the NUL: both go out in one piece, or none */
-    int r = pyro_buffer_append(&qmp->output, text, size + 1);
+    int r = pyro_buffer_append(&qmp->output, text, size);
     return r < 0 ? r : flush(qmp);
+}
+
+/* A descriptor travels with the bytes of its own command, so these go out in one piece. */
+static int send_with_fd(struct pyro_qmp *qmp, const char *text, size_t size, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {.iov_base = (char *)text, .iov_len = size};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    control.header = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    if (qmp->output.size > 0)
+        return -EBUSY;
+    ssize_t sent = sendmsg(qmp->fd, &message, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : (size_t)sent < size ? -EPIPE : 0;
 }
 
 static void receive_greeting(struct pyro_qmp *qmp, const json_t *message)
@@ -249,19 +281,39 @@ void pyro_qmp_destroy(struct pyro_qmp *qmp)
     let_go(qmp);
 }
 
+static struct slot *find_free_slot(struct pyro_qmp *qmp)
+{
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        if (qmp->slots[i].id == 0)
+            return &qmp->slots[i];
+    }
+    return NULL;
+}
+
 int pyro_qmp_execute(struct pyro_qmp *qmp, const char *command, const json_t *arguments,
                      pyro_qmp_reply reply, void *userdata)
 {
-    if (qmp->state != READY)
-        return -ENOTCONN;
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        struct slot *slot = &qmp->slots[i];
-        if (slot->id != 0)
-            continue;
-        int r = send_command(qmp, command, arguments, qmp->last_id + 1);
-        if (r == 0)
-            *slot = (struct slot){++qmp->last_id, reply, userdata};
-        return r;
-    }
-    return -EBUSY;
+    struct slot *slot = find_free_slot(qmp);
+    if (qmp->state != READY || !slot)
+        return qmp->state != READY ? -ENOTCONN : -EBUSY;
+    int r = send_command(qmp, command, arguments, qmp->last_id + 1);
+    if (r == 0)
+        *slot = (struct slot){++qmp->last_id, reply, userdata};
+    return r;
+}
+
+int pyro_qmp_give_fd(struct pyro_qmp *qmp, const char *name, int fd, pyro_qmp_reply reply,
+                     void *userdata)
+{
+    struct slot *slot = find_free_slot(qmp);
+    if (qmp->state != READY || !slot)
+        return qmp->state != READY ? -ENOTCONN : -EBUSY;
+    size_t size;
+    cleanup_json json_t *arguments = json_pack("{s:s}", "fdname", name);
+    cleanup_free char *text =
+        arguments ? format_command("getfd", arguments, qmp->last_id + 1, &size) : NULL;
+    int r = text ? send_with_fd(qmp, text, size, fd) : -ENOMEM;
+    if (r == 0)
+        *slot = (struct slot){++qmp->last_id, reply, userdata};
+    return r;
 }

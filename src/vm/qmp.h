@@ -28,4 +28,9 @@ void pyro_qmp_destroy(struct pyro_qmp *qmp);
 int pyro_qmp_execute(struct pyro_qmp *qmp, const char *command, const json_t *arguments,
                      pyro_qmp_reply reply, void *userdata);
 
+/* Hands a descriptor over, under a name that later commands may use (QEMU's getfd). It stays the
+ * caller's. -EBUSY while something else is still on its way out. 0 or -errno. */
+int pyro_qmp_give_fd(struct pyro_qmp *qmp, const char *name, int fd, pyro_qmp_reply reply,
+                     void *userdata);
+
 #endif

@@ -99,7 +99,7 @@ static bool start(const struct pyro_machine_config *config, struct pyro_machine 
                   char report[512])
 {
     struct pyro_error error = PYRO_ERROR_INIT;
-    if (pyro_machine_start(config, machine, &error) < 0) {
+    if (pyro_machine_start(config, -1, machine, &error) < 0) {
         printf("# %s\n", error.message);
         return false;
     }
@@ -157,7 +157,7 @@ static void test_early_finish(bool jail)
         struct pyro_machine_config config = make_config(jail);
         struct pyro_machine machine;
         cleanup_free char *mark = mark_of(&config);
-        if (pyro_machine_start(&config, &machine, NULL) == 0) {
+        if (pyro_machine_start(&config, -1, &machine, NULL) == 0) {
             nanosleep(&(struct timespec){.tv_nsec = i * 500000L}, NULL);
             pyro_machine_finish(&machine);
         }
@@ -176,7 +176,7 @@ static pid_t fork_owner(const struct pyro_machine_config *config, int *ret_start
     pid_t owner = fork();
     if (owner == 0) {
         struct pyro_machine machine;
-        int r = pyro_machine_start(config, &machine, NULL);
+        int r = pyro_machine_start(config, -1, &machine, NULL);
         ssize_t ignored = write(ends[1], &r, sizeof(r));
         (void)ignored;
         for (;;)
@@ -215,7 +215,7 @@ static void test_failures(void)
     struct pyro_machine_config config = make_config(false);
     free(config.qemu_path);
     config.qemu_path = strdup("/nonexistent/qemu");
-    is_int(pyro_machine_start(&config, &machine, &error), -1, "a QEMU that is not there");
+    is_int(pyro_machine_start(&config, -1, &machine, &error), -1, "a QEMU that is not there");
     is_int(error.code, PYRO_ERROR_MISSING_PROGRAM, "is a missing program");
     pyro_machine_finish(&machine);
     pyro_machine_finish(NULL);

@@ -46,7 +46,7 @@ static void test_addresses(void)
         {PYRO_NETWORK_GATEWAY, 1, false, "the gateway, ping"},
         {PYRO_NETWORK_GATEWAY, 6, false, "the gateway, TCP"},
         {PYRO_NETWORK_GATEWAY, 17, false, "the gateway, UDP"},
-        {PYRO_NETWORK_ADDRESS, 6, false, "the guest itself"},
+        {PYRO_NETWORK + 16, 6, false, "the guest itself"},
         {0x0a6f00ff, 17, false, "its own network's broadcast"},
         {0x7f000001, 6, false, "127.0.0.1"},
         {0x7f000001, 17, false, "127.0.0.1, UDP"},

@@ -15,6 +15,8 @@
 
 enum { FRAME = 14 + 20 + 20, ANSWER_MS = 300 };
 
+enum { ADDRESS = PYRO_NETWORK + 16 };
+
 static const uint8_t guest_mac[6] = {2, 0, 0, 0, 0, 1};
 
 struct wire {
@@ -68,7 +70,7 @@ static void send_arp(struct wire *wire)
     memcpy(frame + 6, guest_mac, 6);
     memcpy(frame + 12, "\x08\x06\0\1\x08\0\6\4\0\1", 10);
     memcpy(frame + 22, guest_mac, 6);
-    put32(frame + 28, PYRO_NETWORK_ADDRESS);
+    put32(frame + 28, ADDRESS);
     memset(frame + 32, 0, 6);
     put32(frame + 38, PYRO_NETWORK_GATEWAY);
     send_frame(wire, frame, sizeof(frame));
@@ -85,7 +87,7 @@ static void send_syn(struct wire *wire, uint32_t address, unsigned port)
     put16(ip + 2, 40);
     ip[8] = 64;
     ip[9] = 6;
-    put32(ip + 12, PYRO_NETWORK_ADDRESS);
+    put32(ip + 12, ADDRESS);
     put32(ip + 16, address);
     put16(ip + 10, fold(sum(ip, 20)));
     static unsigned source_port = 40000;
@@ -129,7 +131,7 @@ static int open_wire(struct wire *wire, const char *passt, bool filtered)
     struct pyro_error error = PYRO_ERROR_INIT;
     if (filtered) {
         pyro_fd_set_nonblocking(ends[1]);
-        if (pyro_network_start(&wire->loop, passt, ends[1], on_ended, wire, &wire->network,
+        if (pyro_network_start(&wire->loop, passt, ADDRESS, ends[1], on_ended, wire, &wire->network,
                                &error) < 0) {
             printf("# %s\n", error.message);
             return -1;
@@ -137,9 +139,9 @@ static int open_wire(struct wire *wire, const char *passt, bool filtered)
     } else {
         char number[16];
         snprintf(number, sizeof(number), "%d", ends[1]);
-        char *const argv[] = {(char *)passt, "-f",         "-q",   "-4", "--no-map-gw",
-                              "-a",          "10.111.0.2", "-n",   "24", "-g",
-                              "10.111.0.1",  "--fd",       number, NULL};
+        char *const argv[] = {(char *)passt, "-f",          "-q",   "-4", "--no-map-gw",
+                              "-a",          "10.111.0.16", "-n",   "24", "-g",
+                              "10.111.0.1",  "--fd",        number, NULL};
         struct pyro_spawn spawn = {.argv = argv,
                                    .stdin_fd = -1,
                                    .stdout_fd = -1,
