@@ -19,6 +19,9 @@ struct pyro_agent {
     struct pyro_cgroups cgroups;
     struct pyro_command *commands;
     unsigned command_count;
+    struct pyro_command *finished; /* to be freed */
+    struct pyro_command *spare;    /* the next command's process, NULL when there is none */
+    bool must_rest;                /* the last command is over: there is work for when idle */
     uint64_t init_us;
     bool has_identity; /* a SETUP was put in force; no command runs before */
     bool is_sealed;    /* nothing has happened since SEAL */

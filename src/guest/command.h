@@ -5,25 +5,33 @@
 #include <sys/types.h>
 
 #include "guest/agent.h"
+#include "guest/spawn.h"
 #include "guest/stream.h"
 #include "wire/message.h"
 
 struct pyro_command {
     struct pyro_command *next;
     struct pyro_agent *agent;
-    uint32_t stream;
-    pid_t pid;
+    uint32_t stream; /* 0: the spare, which is no command yet */
+    struct pyro_spawn spawn;
     uint64_t started_us;
     struct pyro_cgroup cgroup;
     struct pyro_input input;
     struct pyro_output outputs[2]; /* stdout, stderr */
     bool killed;                   /* output that finds no credit is dropped */
     bool over;                     /* the process was reaped; `exited` says how it ended */
+    bool finished;                 /* EXITED is on its way */
     struct pyro_exited exited;
 };
 
-/* EXEC: starts it, or answers why not. Never fails towards the caller. */
-void pyro_command_start(struct pyro_agent *agent, uint32_t stream, const struct pyro_exec *exec);
+/* EXEC: starts it, or answers why not. -EPROTO when the frame is malformed. */
+int pyro_command_start(struct pyro_agent *agent, const struct pyro_frame *frame);
+
+/* For start.c and command.c: a command becomes one of the agent's; one that is not (any more) is
+ * freed at once, or with the finished ones. */
+void pyro_command_add(struct pyro_command *command, uint32_t stream);
+void pyro_command_free(struct pyro_command *command);
+void pyro_command_finish(struct pyro_command *command);
 
 /* NULL when it is over, which is no error: frames cross on the way. */
 struct pyro_command *pyro_command_find(struct pyro_agent *agent, uint32_t stream);
@@ -38,10 +46,19 @@ void pyro_command_settle(struct pyro_command *command);
 /* Reaps every child that ended, commands or orphans. */
 void pyro_commands_reap(struct pyro_agent *agent);
 
+/* Frees commands whose EXITED was sent. Not earlier: nobody needs to wait for that. */
+void pyro_commands_clean(struct pyro_agent *agent);
+
+/* Makes the process of the next command ahead, unless there is one already. */
+void pyro_spare_make(struct pyro_agent *agent);
+
+/* Ends the spare, if there is one. */
+void pyro_spare_drop(struct pyro_agent *agent);
+
 /* Lets output flow again after the way to the host was full. */
 void pyro_commands_resume(struct pyro_agent *agent);
 
-/* The host is gone: kills and forgets them all. */
+/* Nobody wants to know of them any more: kills and forgets them all, the spare too. */
 void pyro_commands_abandon(struct pyro_agent *agent);
 
 #endif

@@ -1,10 +1,9 @@
 /* The environment of a command: what a login as root would have set, and what the caller adds. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/macros.h"
-#include "guest/spawn.h"
+#include "guest/child.h"
 
 static const char *const defaults[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -39,7 +38,7 @@ const char *pyro_environment_get(char *const *environment, const char *name)
     return NULL;
 }
 
-char **pyro_environment_make(const struct pyro_exec *exec, const char *pwd)
+char **pyro_environment_make(const struct pyro_exec *exec, const char *shell, const char *pwd)
 {
     enum { MORE = 3 }; /* SHELL, PWD, the closing NULL */
     size_t count = 0;
@@ -49,7 +48,6 @@ char **pyro_environment_make(const struct pyro_exec *exec, const char *pwd)
     char **environment = malloc(size), **at = environment;
     if (!environment)
         return NULL;
-    const char *shell = access("/bin/bash", X_OK) == 0 ? "SHELL=/bin/bash" : "SHELL=/bin/sh";
     const char *more[] = {shell, pwd};
     for (size_t i = 0; i < ARRAY_SIZE(defaults) + ARRAY_SIZE(more); i++) {
         const char *variable =

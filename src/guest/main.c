@@ -77,15 +77,9 @@ static int on_clock(struct pyro_agent *agent, const struct pyro_frame *frame)
 
 static int on_exec(struct pyro_agent *agent, const struct pyro_frame *frame)
 {
-    struct pyro_exec exec;
     if (frame->stream == 0 || pyro_command_find(agent, frame->stream))
         return -EPROTO;
-    int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
-    if (r < 0)
-        return r;
-    pyro_command_start(agent, frame->stream, &exec);
-    pyro_exec_finish(&exec);
-    return 0;
+    return pyro_command_start(agent, frame);
 }
 
 /* Frames about a command that is over crossed its EXITED on the way: they mean nothing. */
@@ -162,16 +156,28 @@ static void watch_children(struct pyro_agent *agent)
         pyro_power_off_because("cannot watch children: %s", strerror(-r));
 }
 
+/* What nobody waits for. The spare comes before the next command, whose start it shortens. */
+static void rest(struct pyro_agent *agent)
+{
+    agent->must_rest = false;
+    pyro_identity_unmap();
+    pyro_spare_make(agent);
+}
+
 __attribute__((noreturn)) static void serve(struct pyro_agent *agent)
 {
     for (;;) {
-        int r = pyro_loop_turn(&agent->loop, -1);
+        bool can_rest = agent->must_rest && agent->command_count == 0 && agent->port.out.size == 0;
+        int r = pyro_loop_turn(&agent->loop, can_rest ? 0 : -1);
+        if (r == 0 && can_rest)
+            rest(agent);
         if (r < 0)
             pyro_power_off_because("cannot wait for events: %s", strerror(-r));
         bool was_congested = agent->port.out.size >= PYRO_PORT_OUT_HIGH;
         pyro_port_flush(&agent->port);
         if (was_congested && agent->port.out.size < PYRO_PORT_OUT_HIGH)
             pyro_commands_resume(agent);
+        pyro_commands_clean(agent);
     }
 }
 

@@ -2,19 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/macros.h"
+
+enum { PIPE_SIZE = 256 * 1024 }; /* fewer turns for the same output */
 
 /* fork() into the cgroup at once: moving a process later costs a grace period of RCU. */
 static pid_t fork_into(int cgroup)
@@ -33,93 +30,82 @@ static pid_t fork_into(int cgroup)
     return pid;
 }
 
-/* A file without a header that the kernel knows is a shell script, as for every shell. */
-static void execute(const char *path, const struct pyro_launch *launch)
+static int open_pipe(int *ret_reader, int *ret_writer)
 {
-    char **words = launch->exec->arguments;
-    execve(path, words, launch->environment);
-    if (errno != ENOEXEC)
-        return;
-    size_t count = 0;
-    while (words[count])
-        count++;
-    char **script = malloc((count + 2) * sizeof(*script));
-    if (!script)
-        return;
-    script[0] = (char *)"/bin/sh";
-    script[1] = (char *)path;
-    memcpy(script + 2, words + 1, count * sizeof(*script)); /* the closing NULL too */
-    execve(script[0], script, launch->environment);
-    errno = ENOEXEC;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    *ret_reader = ends[0];
+    *ret_writer = ends[1];
+    return 0;
 }
 
-/* Tries each directory of PATH. "Permission denied" is told only when no other directory had it. */
-static void search(const char *name, const struct pyro_launch *launch)
+static int open_all(struct pyro_spawn *ours, int theirs[PYRO_CHILD_FDS])
 {
-    const char *path = pyro_environment_get(launch->environment, "PATH");
-    int denied = 0;
-    for (const char *at = path ? path : "/usr/bin:/bin"; at;) {
-        size_t length = strcspn(at, ":");
-        char file[PATH_MAX];
-        int size = length > 0 ? snprintf(file, sizeof(file), "%.*s/%s", (int)length, at, name)
-                              : snprintf(file, sizeof(file), "./%s", name);
-        if (size > 0 && (size_t)size < sizeof(file)) {
-            execute(file, launch);
-            if (errno == EACCES)
-                denied = EACCES;
-            else if (errno != ENOENT && errno != ENOTDIR)
-                return;
-        }
-        at = at[length] == ':' ? at + length + 1 : NULL;
+    theirs[PYRO_CHILD_NULL] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int r = theirs[PYRO_CHILD_NULL] < 0 ? -errno : 0;
+    if (r == 0)
+        r = open_pipe(&theirs[PYRO_CHILD_STDIN], &ours->streams[0]);
+    if (r == 0)
+        r = open_pipe(&ours->streams[1], &theirs[PYRO_CHILD_STDOUT]);
+    if (r == 0)
+        r = open_pipe(&ours->streams[2], &theirs[PYRO_CHILD_STDERR]);
+    if (r == 0)
+        r = open_pipe(&theirs[PYRO_CHILD_ORDERS], &ours->orders);
+    if (r == 0)
+        r = open_pipe(&ours->report, &theirs[PYRO_CHILD_REPORT]);
+    for (int i = 0; i < 3 && r == 0; i++)
+        r = pyro_fd_set_nonblocking(ours->streams[i]);
+    for (int i = 1; i < 3 && r == 0; i++)
+        fcntl(ours->streams[i], F_SETPIPE_SZ, PIPE_SIZE); /* without it, the usual 64 KiB do */
+    return r;
+}
+
+int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn)
+{
+    struct pyro_spawn spawn = {.pid = -1, .streams = {-1, -1, -1}, .orders = -1, .report = -1};
+    int theirs[PYRO_CHILD_FDS] = {-1, -1, -1, -1, -1, -1};
+    int r = open_all(&spawn, theirs);
+    if (r == 0) {
+        spawn.pid = fork_into(cgroup);
+        if (spawn.pid == 0)
+            pyro_child_run(theirs);
+        r = spawn.pid < 0 ? -errno : 0;
     }
-    errno = denied ? denied : ENOENT;
+    for (int i = 0; i < PYRO_CHILD_FDS; i++) {
+        if (theirs[i] >= 0)
+            close(theirs[i]);
+    }
+    if (r < 0)
+        pyro_spawn_close(&spawn);
+    else
+        *ret_spawn = spawn;
+    return r;
 }
 
-__attribute__((noreturn)) static void run_child(const struct pyro_launch *launch, int report)
+int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame,
+                      struct pyro_launch_failure *ret_failure)
 {
-    struct pyro_launch_failure failure = {0};
-    const char *name = launch->exec->arguments[0];
-    sigset_t none;
-    sigemptyset(&none);
-    signal(SIGPIPE, SIG_DFL); /* the only one that the agent ignores */
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setsid();
+    /* The length that the child wants before the payload is what the frame's header ends with. */
+    enum { LENGTH_SIZE = 4 };
+    int r =
+        pyro_fd_write_all(spawn->orders, frame->payload - LENGTH_SIZE, LENGTH_SIZE + frame->length);
+    if (r < 0)
+        return r;
+    ssize_t got = read(spawn->report, ret_failure, sizeof(*ret_failure));
+    return got == sizeof(*ret_failure) ? -ECANCELED : 0;
+}
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        close(steal_fd(fd));
+}
+
+void pyro_spawn_close(struct pyro_spawn *spawn)
+{
     for (int i = 0; i < 3; i++)
-        dup2(launch->descriptors[i], i);
-    if (chdir(launch->directory) < 0) {
-        failure = (struct pyro_launch_failure){.error = errno, .in_directory = true};
-    } else {
-        if (strchr(name, '/'))
-            execute(name, launch);
-        else if (*name)
-            search(name, launch);
-        else
-            errno = ENOENT;
-        failure.error = errno;
-    }
-    ssize_t ignored = write(report, &failure, sizeof(failure));
-    (void)ignored;
-    _exit(127);
-}
-
-pid_t pyro_launch(const struct pyro_launch *launch, struct pyro_launch_failure *ret_failure)
-{
-    *ret_failure = (struct pyro_launch_failure){0};
-    int report[2];
-    pid_t pid = -1;
-    if (pipe2(report, O_CLOEXEC) == 0) {
-        pid = fork_into(launch->cgroup);
-        if (pid == 0)
-            run_child(launch, report[1]);
-        ret_failure->error = errno;
-        close(report[1]);
-        if (pid > 0 && read(report[0], ret_failure, sizeof(*ret_failure)) > 0) {
-            waitpid(pid, NULL, 0);
-            pid = -1;
-        }
-        close(report[0]);
-    } else {
-        ret_failure->error = errno;
-    }
-    return pid;
+        close_one(&spawn->streams[i]);
+    close_one(&spawn->orders);
+    close_one(&spawn->report);
 }

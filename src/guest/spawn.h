@@ -1,33 +1,29 @@
-/* One child process inside a cgroup: environment, working directory, search in PATH, exec. */
+/* The agent's side of a command's process, which is made first and told what to run afterwards: one
+ * is made ahead, so that a command need not wait for it. */
 #ifndef PYRO_GUEST_SPAWN_H
 #define PYRO_GUEST_SPAWN_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
-#include "wire/message.h"
+#include "guest/child.h"
+#include "wire/frame.h"
 
-/* The child's environment: the defaults, then the frame's. `pwd` is "PWD=…". The array is the
- * caller's to free, the strings are not. NULL when out of memory. */
-char **pyro_environment_make(const struct pyro_exec *exec, const char *pwd);
-/* Value of a variable, NULL when it is not set. */
-const char *pyro_environment_get(char *const *environment, const char *name);
-
-struct pyro_launch {
-    const struct pyro_exec *exec;
-    const char *directory; /* working directory */
-    char *const *environment;
-    int descriptors[3]; /* become stdin, stdout, stderr */
-    int cgroup;         /* directory of the child's cgroup */
+/* Descriptors are -1 once they are closed or taken. */
+struct pyro_spawn {
+    pid_t pid;
+    int streams[3]; /* our ends of stdin, stdout, stderr: non-blocking */
+    int orders, report;
 };
 
-/* What the child could not do. */
-struct pyro_launch_failure {
-    int error;         /* a positive errno */
-    bool in_directory; /* it was the working directory, not the program */
-};
+/* Makes a process in the cgroup whose directory is given; it waits. 0 or a negative errno. */
+int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn);
 
-/* Returns the child's pid once it has executed the program, or -1 and what went wrong. */
-pid_t pyro_launch(const struct pyro_launch *launch, struct pyro_launch_failure *ret_failure);
+/* Has it execute what an EXEC frame says. 0 when the program runs. -EPIPE when the process was gone
+ * before: nothing was done. -ECANCELED when it could not; `ret_failure` says what. */
+int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame,
+                      struct pyro_launch_failure *ret_failure);
+
+/* Closes what is left; a process that waits ends by that. */
+void pyro_spawn_close(struct pyro_spawn *spawn);
 
 #endif

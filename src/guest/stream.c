@@ -49,6 +49,8 @@ static void pump_input(struct pyro_input *input)
 static void on_input(struct pyro_source *source, uint32_t events)
 {
     struct pyro_input *input = source->userdata;
+    if (input->command->finished)
+        return;
     if (events & EPOLLERR) { /* nobody reads any more */
         close_input(input);
         events = 0;
@@ -94,48 +96,68 @@ int pyro_input_receive(struct pyro_input *input, const uint8_t *bytes, uint32_t 
     return r;
 }
 
+/* Closing the pipe can wait until EXITED is sent. */
+static void end_output(struct pyro_output *output)
+{
+    output->bounded = true;
+    output->left = 0;
+}
+
+bool pyro_output_is_done(const struct pyro_output *output)
+{
+    return output->fd < 0 || (output->bounded && output->left == 0);
+}
+
 static bool is_congested(const struct pyro_output *output)
 {
     return output->command->agent->port.out.size >= PYRO_PORT_OUT_HIGH;
 }
 
-/* Moves one piece from the pipe into one DATA frame, read straight into its place. */
-static void pump_output(struct pyro_output *output)
+/* Moves one piece from the pipe into one DATA frame, read straight into its place. False when the
+ * pipe had nothing. */
+static bool pump_output(struct pyro_output *output)
 {
     struct pyro_buffer *out = &output->command->agent->port.out;
     size_t most = MIN(output->credit, (uint32_t)PYRO_FRAME_PAYLOAD_MAX);
     if (output->bounded)
         most = MIN(most, output->left);
     if (output->fd < 0 || most == 0 || is_congested(output))
-        return;
+        return true;
     uint8_t *frame = pyro_buffer_reserve(out, PYRO_FRAME_HEADER_SIZE + most);
     if (!frame)
-        return;
+        return true;
     ssize_t got = read(output->fd, frame + PYRO_FRAME_HEADER_SIZE, most);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+    if (got < 0 && errno == EINTR)
+        return true;
+    if (got < 0 && errno == EAGAIN)
+        return false;
     if (got <= 0) {
-        pyro_output_close(output);
-        return;
+        end_output(output);
+        return false;
     }
     pyro_frame_header(frame, PYRO_FRAME_DATA, output->channel, output->command->stream,
                       (uint32_t)got);
     pyro_buffer_commit(out, PYRO_FRAME_HEADER_SIZE + (size_t)got);
     output->credit -= (uint32_t)got;
-    if (output->bounded) {
+    if (output->bounded)
         output->left -= (uint32_t)got;
-        if (output->left == 0)
-            pyro_output_close(output);
-    }
+    return true;
 }
 
 static void on_output(struct pyro_source *source, uint32_t events)
 {
     struct pyro_output *output = source->userdata;
+    struct pyro_command *command = output->command;
     (void)events;
+    if (command->finished)
+        return;
+    if (command->stream == 0) { /* it has died, or somebody meddles with it */
+        pyro_spare_drop(command->agent);
+        return;
+    }
     pump_output(output);
     pyro_output_watch(output);
-    pyro_command_settle(output->command);
+    pyro_command_settle(command);
 }
 
 void pyro_output_init(struct pyro_output *output, struct pyro_command *command,
@@ -162,7 +184,7 @@ void pyro_output_credit(struct pyro_output *output, uint32_t bytes)
  */
 void pyro_output_watch(struct pyro_output *output)
 {
-    bool wanted = output->fd >= 0 && output->credit > 0 && !is_congested(output);
+    bool wanted = !pyro_output_is_done(output) && output->credit > 0 && !is_congested(output);
     if (!wanted)
         pyro_source_remove(&output->source);
     if (!wanted || output->source.loop)
@@ -178,10 +200,10 @@ void pyro_output_watch(struct pyro_output *output)
 void pyro_output_bound(struct pyro_output *output)
 {
     int size = 0;
-    if (output->fd < 0)
+    if (pyro_output_is_done(output))
         return;
-    if (ioctl(output->fd, FIONREAD, &size) < 0 || size <= 0) {
-        pyro_output_close(output);
+    if (!pump_output(output) || ioctl(output->fd, FIONREAD, &size) < 0 || size <= 0) {
+        end_output(output);
         return;
     }
     output->bounded = true;

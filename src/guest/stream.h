@@ -47,6 +47,9 @@ int pyro_input_receive(struct pyro_input *input, const uint8_t *bytes, uint32_t 
 /* A CREDIT frame. */
 void pyro_output_credit(struct pyro_output *output, uint32_t bytes);
 
+/* Nothing more will be sent. */
+bool pyro_output_is_done(const struct pyro_output *output);
+
 /* Watches the pipe if, and only if, something read from it could be sent. */
 void pyro_output_watch(struct pyro_output *output);
 

@@ -330,6 +330,41 @@ def test_a_sealed_guest_gets_its_identity(guest):
     assert identity(guest)[0] == "guest-one"
 
 
+def meddle(guest, what):
+    """A process in the background does something to the spare as soon as there is one."""
+    before = guest.console_text().count("meddled")
+    script = """until p=$(grep -lx pyro-spare /proc/[0-9]*/comm | cut -d/ -f3) && [ "$p" ]; do sleep 0.05; done; %s; echo meddled >/dev/console"""
+    output(guest, "setsid sh -c '%s' >/dev/null 2>&1 &" % (script % what))
+    deadline = time.monotonic() + bare_guest.ANSWER_SECONDS
+    while guest.console_text().count("meddled") == before:
+        assert time.monotonic() < deadline, "there is no spare"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("what", ["kill -9 $p", "kill -STOP $p", "echo forged > /proc/$p/fd/1",
+                                  "echo $p > /sys/fs/cgroup/cgroup.procs; kill -9 $p", ": < /proc/$p/fd/3; kill $p"])
+def test_a_spare_that_somebody_meddled_with(guest, what):
+    """Nothing worse than the ordinary way may come of it."""
+    meddle(guest, what)
+    assert output(guest, "echo alive") == "alive\n"
+    assert output(guest, "ls -d /sys/fs/cgroup/pyro/*/ | wc -l") == "1\n"
+
+
+def test_the_spare_becomes_the_command(guest):
+    """A command sees no other process but init, and two at once work."""
+    processes = "cat /proc/[0-9]*/stat | grep -v ' 2 0 0 0 -1 ' | cut -d' ' -f2 | sort"
+    for _ in range(2):
+        guest.seal()
+        assert guest.setup() == (0, "")
+        stream, result = guest.start("cat", stdin=True)
+        other = guest.run("/bin/sh", "-c", processes)
+        assert b"pyro-spare" not in other.stdout and b"(cat)" in other.stdout
+        guest.write(stream, b"hello")
+        assert (guest.finish(stream).value, bytes(result.stdout)) == (0, b"hello")
+        assert b"pyro-spare" not in guest.run("/bin/sh", "-c", processes).stdout
+        assert output(guest, "wc -c") == "0\n", "nobody holds its stdin open"
+
+
 def test_the_clock_follows_the_host(guest):
     second = 10**9
 
