@@ -143,8 +143,9 @@ static int is_whole(const struct pyro_pull *pull, struct pyro_error *error)
     return -1;
 }
 
-int pyro_environment_pull(const struct pyro_home *home, const struct pyro_environment *environment,
-                          const struct pyro_observer *observer, struct pyro_error *error)
+int pyro_environment_pull_here(const struct pyro_home *home,
+                               const struct pyro_environment *environment,
+                               const struct pyro_observer *observer, struct pyro_error *error)
 {
     struct pyro_error ignored = PYRO_ERROR_INIT;
     struct pyro_pull pull = {.home = home, .environment = environment, .observer = observer};

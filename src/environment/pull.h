@@ -29,4 +29,11 @@ bool pyro_pull_cancelled(const struct pyro_pull *pull);
 /* PYRO_ERROR_CANCELLED. */
 int pyro_pull_cancel(const struct pyro_pull *pull, struct pyro_error *error);
 
+/* pyro_environment_pull() itself. The one thing that the module shows; the name is looked up. */
+#define PYRO_PULL_SYMBOL "pyro_environment_pull_here"
+typedef int pyro_pull_function(const struct pyro_home *home,
+                               const struct pyro_environment *environment,
+                               const struct pyro_observer *observer, struct pyro_error *error);
+__attribute__((visibility("default"))) pyro_pull_function pyro_environment_pull_here;
+
 #endif
