@@ -43,7 +43,7 @@ static void search(char **words, char **environment)
         size_t length = strcspn(at, ":");
         size_t size = strlen(words[0]) + 1;
         char file[PATH_MAX];
-        if (length + 1 + size <= sizeof(file)) {
+        if (length + size + 2 <= sizeof(file)) {
             char *end = mempcpy(file, length > 0 ? at : ".", MAX(length, (size_t)1));
             *end++ = '/';
             memcpy(end, words[0], size);

@@ -5,6 +5,8 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -58,14 +60,29 @@ static int open_all(struct pyro_spawn *ours, int theirs[PYRO_CHILD_FDS])
         r = pyro_fd_set_nonblocking(ours->streams[i]);
     for (int i = 1; i < 3 && r == 0; i++)
         fcntl(ours->streams[i], F_SETPIPE_SZ, PIPE_SIZE); /* without it, the usual 64 KiB do */
+    if (r == 0 && fcntl(ours->orders, F_SETPIPE_SZ, PYRO_FRAME_SIZE_MAX) < 0)
+        r = -errno; /* the agent must never wait until orders are read */
     return r;
+}
+
+/* By epoll, because the agent's loop has the kernel's code for that in use already. */
+static int watch_report(struct pyro_spawn *spawn)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    spawn->watch = epoll_create1(EPOLL_CLOEXEC);
+    if (spawn->watch < 0 || epoll_ctl(spawn->watch, EPOLL_CTL_ADD, spawn->report, &event) < 0)
+        return -errno;
+    return 0;
 }
 
 int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn)
 {
-    struct pyro_spawn spawn = {.pid = -1, .streams = {-1, -1, -1}, .orders = -1, .report = -1};
+    struct pyro_spawn spawn = {
+        .pid = -1, .streams = {-1, -1, -1}, .orders = -1, .report = -1, .watch = -1};
     int theirs[PYRO_CHILD_FDS] = {-1, -1, -1, -1, -1, -1};
     int r = open_all(&spawn, theirs);
+    if (r == 0)
+        r = watch_report(&spawn);
     if (r == 0) {
         spawn.pid = fork_into(cgroup);
         if (spawn.pid == 0)
@@ -83,6 +100,17 @@ int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn)
     return r;
 }
 
+/* A program in the guest may have stopped, frozen or traced the process; the agent does not wait
+ * for it for ever. One that has read all its orders is another matter: it executes a program. */
+static bool is_deaf(const struct pyro_spawn *spawn)
+{
+    enum { PATIENCE_MS = 2000 };
+    struct epoll_event event;
+    int unread = 0;
+    return epoll_wait(spawn->watch, &event, 1, PATIENCE_MS) == 0 &&
+           ioctl(spawn->orders, FIONREAD, &unread) == 0 && unread > 0;
+}
+
 int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame,
                       struct pyro_launch_failure *ret_failure)
 {
@@ -90,6 +118,10 @@ int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame,
     enum { LENGTH_SIZE = 4 };
     int r =
         pyro_fd_write_all(spawn->orders, frame->payload - LENGTH_SIZE, LENGTH_SIZE + frame->length);
+    if (r == 0 && is_deaf(spawn)) {
+        kill(spawn->pid, SIGKILL);
+        r = -EPIPE;
+    }
     if (r < 0)
         return r;
     ssize_t got = read(spawn->report, ret_failure, sizeof(*ret_failure));
@@ -108,4 +140,5 @@ void pyro_spawn_close(struct pyro_spawn *spawn)
         close_one(&spawn->streams[i]);
     close_one(&spawn->orders);
     close_one(&spawn->report);
+    close_one(&spawn->watch);
 }

@@ -13,13 +13,15 @@ struct pyro_spawn {
     pid_t pid;
     int streams[3]; /* our ends of stdin, stdout, stderr: non-blocking */
     int orders, report;
+    int watch; /* waits for `report` */
 };
 
 /* Makes a process in the cgroup whose directory is given; it waits. 0 or a negative errno. */
 int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn);
 
 /* Has it execute what an EXEC frame says. 0 when the program runs. -EPIPE when the process was gone
- * before: nothing was done. -ECANCELED when it could not; `ret_failure` says what. */
+ * before, or does not listen and was killed: nothing was done. -ECANCELED when it could not;
+ * `ret_failure` says what. */
 int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame,
                       struct pyro_launch_failure *ret_failure);
 

@@ -341,7 +341,8 @@ def meddle(guest, what):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("what", ["kill -9 $p", "kill -STOP $p", "echo forged > /proc/$p/fd/1",
+@pytest.mark.parametrize("what", ["kill -9 $p", "kill -STOP $p",
+                                  "echo 1 > /sys/fs/cgroup$(cut -d: -f3 /proc/$p/cgroup)/cgroup.freeze", "echo forged > /proc/$p/fd/1",
                                   "echo $p > /sys/fs/cgroup/cgroup.procs; kill -9 $p", ": < /proc/$p/fd/3; kill $p"])
 def test_a_spare_that_somebody_meddled_with(guest, what):
     """Nothing worse than the ordinary way may come of it."""
