@@ -32,7 +32,8 @@ test:
 bench:
 	@scripts/setup build run bench
 	@$(MAKE) --no-print-directory build
-	@python3 bench/run.py
+	@python3 bench/cold.py
+	@python3 bench/instant.py
 	@python3 bench/busy_boots.py
 
 install: build

@@ -4,8 +4,8 @@
  *
  *     floor CONFIG_DIRECTORY TEMPLATE [hold] -- COMMAND…
  *
- * CONFIG_DIRECTORY holds a VM's config.json. Prints the milliseconds from its own start: QEMU up, state
- * loaded, identity set, command over. With `hold` it keeps the guest until stdin ends. */
+ * CONFIG_DIRECTORY holds a VM's config.json. Prints the milliseconds from its own start: QEMU up,
+ * state loaded, identity set, command over. With `hold` it keeps the guest until stdin ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,9 +87,8 @@ static void on_qmp_ready(void *userdata)
 
 static void take(struct floor_run *run, const struct pyro_frame *frame)
 {
-    const struct pyro_exec exec = {.arguments = run->command,
-                                   .environment = (char *[]){NULL},
-                                   .directory = "/workspace"};
+    const struct pyro_exec exec = {
+        .arguments = run->command, .environment = (char *[]){NULL}, .directory = "/workspace"};
     if (frame->type == PYRO_FRAME_SETUP_DONE) {
         run->ready_us = pyro_now_us();
         pyro_exec_pack(&run->out, 1, &exec);

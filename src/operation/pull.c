@@ -19,7 +19,7 @@ int pyro_pull(struct pyro_context *context, const struct pyro_environment *envir
                                                     .environment = environment,
                                                     .installation = &installation,
                                                     .shape = pyro_template_default_shape};
-        if (pyro_host_check(&host, false, &why) == 0)
+        if (pyro_templates_are_on() && pyro_host_check(&host, false, &why) == 0)
             pyro_template_make(&source, observer, &why);
         /* Being told to stop while a template is made means to stop. */
         if (why.code == PYRO_ERROR_CANCELLED)

@@ -21,9 +21,10 @@ static json_t *machine_to_json(const struct pyro_machine_config *machine)
     const uint8_t *m = machine->mac;
     snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
     json_t *object =
-        json_pack("{s:b, s:i, s:i, s:i, s:b, s:s}", "kvm", machine->kvm, "tsc_khz",
-                  (int)machine->tsc_khz, "vcpu_count", (int)machine->vcpu_count, "mem_mib",
-                  (int)machine->mem_mib, "network", machine->network, "mac", mac);
+        json_pack("{s:b, s:i, s:b, s:i, s:i, s:b, s:s}", "kvm", machine->kvm, "tsc_khz",
+                  (int)machine->tsc_khz, "fixed_layout", machine->fixed_layout, "vcpu_count",
+                  (int)machine->vcpu_count, "mem_mib", (int)machine->mem_mib, "network",
+                  machine->network, "mac", mac);
     if (!object)
         return NULL;
     put_text(object, "qemu_path", machine->qemu_path);
@@ -83,6 +84,7 @@ static bool take_machine(const json_t *object, struct pyro_machine_config *machi
         .passt_path = take_path(object, "passt_path"),
         .kvm = pyro_json_boolean(object, "kvm", false),
         .tsc_khz = (uint32_t)khz,
+        .fixed_layout = pyro_json_boolean(object, "fixed_layout", false),
         .vcpu_count = (unsigned)vcpus,
         .mem_mib = (unsigned)memory,
         .network = pyro_json_boolean(object, "network", false),

@@ -78,11 +78,13 @@ int pyro_bundle_config_init(struct pyro_bundle_config *config, const struct pyro
                             struct pyro_error *error)
 {
     bool kvm = host->accelerator == PYRO_ACCELERATOR_KVM;
+    bool fixed = pyro_emulator_wants_fixed_layout(host->qemu_version);
     char id[PYRO_VM_ID_SIZE];
     snprintf(id, sizeof(id), "%s", vm_id); /* it may be the config's own */
     *config = (struct pyro_bundle_config){.boot_timeout_ms = boot_timeout_ms(host),
                                           .machine = {.kvm = kvm,
                                                       .tsc_khz = kvm ? 0 : host->tsc_khz,
+                                                      .fixed_layout = !kvm && fixed,
                                                       .vcpu_count = shape->vcpu_count,
                                                       .mem_mib = shape->mem_mib,
                                                       .network = shape->network}};

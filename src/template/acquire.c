@@ -25,6 +25,12 @@ enum {
 
 const struct pyro_shape pyro_template_default_shape = {.vcpu_count = 1, .mem_mib = 1024};
 
+bool pyro_templates_are_on(void)
+{
+    const char *set = getenv("PYRO_TEMPLATES");
+    return !set || strcmp(set, "off") != 0;
+}
+
 void pyro_template_finish(struct pyro_template *template_)
 {
     free(template_->path);
@@ -154,8 +160,7 @@ void pyro_template_acquire(const struct pyro_template_source *source,
                            const struct pyro_observer *observer, struct pyro_template *ret_template)
 {
     *ret_template = (struct pyro_template){.lock = -1};
-    const char *set = getenv("PYRO_TEMPLATES");
-    if (set && strcmp(set, "off") == 0)
+    if (!pyro_templates_are_on())
         return;
     struct pyro_template_key key;
     cleanup_close int templates = pyro_templates_open(source->home);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "environment/manifest.h"
 #include "vm/command_line.h"
+#include "vm/emulator.h"
 #include "vm/host_cache.h"
 
 /* Found again by its name, and told apart by the manifest's `of`: no need for more than FNV-1a. */
@@ -31,6 +32,7 @@ static char *machine_words(const struct pyro_template_source *source)
         .bwrap_path = (char *)"bwrap",
         .kvm = source->host->accelerator == PYRO_ACCELERATOR_KVM,
         .tsc_khz = source->host->tsc_khz > 0,
+        .fixed_layout = pyro_emulator_wants_fixed_layout(source->host->qemu_version),
         .vcpu_count = source->shape.vcpu_count,
         .mem_mib = source->shape.mem_mib,
         .network = source->shape.network,

@@ -124,7 +124,7 @@ static int warm_up(struct maker *maker, struct pyro_client *client, struct pyro_
         struct pyro_exec exec = {
             .timeout_ms = WARM_UP_LIMIT_MS, .arguments = arguments, .directory = "/"};
         struct pyro_exited exited;
-        report(maker, "warming", *command);
+        report(maker, "warming", "running what it is used for");
         if (pyro_client_exec(client, &exec, &quiet, &exited, error) < 0)
             return -1;
         if (pyro_exited_status(&exited) != 0)

@@ -52,10 +52,12 @@ struct pyro_template {
     int lock;   /* to be held as long as a clone lives */
 };
 
+/* $PYRO_TEMPLATES=off: they are neither used nor made. */
+bool pyro_templates_are_on(void);
+
 /* Finds a template for a start. When there is none that can be used, its making is started in the
  * background and the guest boots; when one is just being made, waits for it. Never fails: at worst
- * there is no path. Follow with pyro_template_finish().
- * $PYRO_TEMPLATES=off: neither used nor made. */
+ * there is no path. Follow with pyro_template_finish(). */
 void pyro_template_acquire(const struct pyro_template_source *source,
                            const struct pyro_observer *observer,
                            struct pyro_template *ret_template);

@@ -18,11 +18,12 @@ char *pyro_command_line_kernel(const struct pyro_machine_config *config)
     static const char emulated[] = "mitigations=off init_on_alloc=0";
     if (config->kvm)
         return pyro_text_format("%s", common);
+    const char *layout = config->fixed_layout ? " norandmaps" : "";
     if (config->tsc_khz == 0)
-        return pyro_text_format("%s %s", common, emulated);
+        return pyro_text_format("%s %s%s", common, emulated, layout);
     /* microvm has no timer interrupt to calibrate the TSC by: on a busy host the kernel would fail
      * at it and hang, so it is told. */
-    return pyro_text_format("%s %s tsc_early_khz=%u tsc=reliable", common, emulated,
+    return pyro_text_format("%s %s%s tsc_early_khz=%u tsc=reliable", common, emulated, layout,
                             config->tsc_khz);
 }
 

@@ -51,6 +51,11 @@ void pyro_emulator_ask_version(const char *path, char *version, size_t version_s
         pyro_emulator_parse_version(output, version, version_size);
 }
 
+bool pyro_emulator_wants_fixed_layout(const char *version)
+{
+    return atoi(version) < FAST_MAJOR;
+}
+
 bool pyro_emulator_opens_read_only(const char *version)
 {
     int major = 0, minor = 0;

@@ -23,7 +23,8 @@ struct pyro_machine_config {
     char *bwrap_path; /* NULL: no jail to be had, start QEMU bare with what is left */
     char *passt_path; /* needed with `network` */
     bool kvm;
-    uint32_t tsc_khz; /* emulation only; 0: do not tell the kernel */
+    uint32_t tsc_khz;  /* emulation only; 0: do not tell the kernel */
+    bool fixed_layout; /* the guest's programs are not put at random addresses */
     unsigned vcpu_count;
     unsigned mem_mib;
     bool network;
