@@ -72,10 +72,10 @@ void pyro_seal(struct pyro_agent *agent)
     end_commands(agent);
     agent->has_identity = false;
     remove_traces();
+    pyro_port_wipe(&agent->port);
     pyro_network_down();
     sync();
     pyro_spare_make(agent);
-    pyro_port_wipe(&agent->port);
     pyro_identity_map();
     agent->is_sealed = true;
     let_kernel_finish();

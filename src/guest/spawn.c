@@ -77,8 +77,7 @@ static int watch_report(struct pyro_spawn *spawn)
 
 int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn)
 {
-    struct pyro_spawn spawn = {
-        .pid = -1, .streams = {-1, -1, -1}, .orders = -1, .report = -1, .watch = -1};
+    struct pyro_spawn spawn = PYRO_SPAWN_NONE;
     int theirs[PYRO_CHILD_FDS] = {-1, -1, -1, -1, -1, -1};
     int r = open_all(&spawn, theirs);
     if (r == 0)

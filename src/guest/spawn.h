@@ -16,6 +16,12 @@ struct pyro_spawn {
     int watch; /* waits for `report` */
 };
 
+#define PYRO_SPAWN_NONE                                                                            \
+    (struct pyro_spawn)                                                                            \
+    {                                                                                              \
+        .streams = {-1, -1, -1}, .orders = -1, .report = -1, .watch = -1                           \
+    }
+
 /* Makes a process in the cgroup whose directory is given; it waits. 0 or a negative errno. */
 int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn);
 

@@ -38,6 +38,7 @@ static int make(struct pyro_agent *agent, struct pyro_command **ret_command)
         return r;
     }
     command->agent = agent;
+    command->spawn = PYRO_SPAWN_NONE;
     command->input.fd = command->outputs[0].fd = command->outputs[1].fd = -1;
     cleanup_close int cgroup = pyro_cgroup_open(&agent->cgroups, &command->cgroup);
     r = cgroup < 0 ? cgroup : pyro_spawn_make(cgroup, &command->spawn);

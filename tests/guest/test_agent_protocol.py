@@ -238,6 +238,15 @@ def test_empty_cgroups_are_removed(guest):
     assert output(guest, "ls -d /sys/fs/cgroup/pyro/*/ | wc -l") == "1\n"
 
 
+def test_the_agent_keeps_nothing_of_commands(guest):
+    before = output(guest, "ls /proc/1/fd | wc -l")
+    for _ in range(5):
+        guest.run("/no/such", stdin=True)
+        guest.run("/bin/true", stdin=True)
+        guest.run("/bin/true", directory="/no/such")
+    assert output(guest, "ls /proc/1/fd | wc -l") == before
+
+
 def test_orphans_are_reaped(guest):
     output(guest, "for i in 1 2 3 4 5; do (sh -c 'sleep 0.05' &) ; done; sleep 0.5")
     assert output(guest, "cat /proc/[0-9]*/stat | awk '$3 == \"Z\"' | wc -l") == "0\n"
@@ -413,6 +422,8 @@ def test_hosts_come_and_go(tmp_path, installation):
         assert guest.run("/bin/true").value == errno.EPERM, "a new host sets the guest up anew"
         for network in (NETWORK[:1] + (0x0A0C0009,) + NETWORK[2:], NETWORK):
             assert guest.setup(network=network) == (0, "")
+        guest.seal()
+        assert guest.setup(network=NETWORK) == (0, ""), "as a copy of a template with a card"
         assert no_such_process(guest, "sleep")
         assert output(guest, "cat /sys/class/net/eth0/address /etc/resolv.conf") == "02:70:79:72:6f:31\nnameserver 10.12.0.3\n"
         routes = [line.split() for line in output(guest, "cat /proc/net/route").splitlines()[1:]]
