@@ -50,9 +50,16 @@ static char *machine_words(const struct pyro_template_source *source)
 static json_t *strings(const char *const *texts)
 {
     json_t *list = json_array();
-    for (; list && texts && *texts; texts++)
+    for (; list && *texts; texts++)
         json_array_append_new(list, json_string(*texts));
     return list;
+}
+
+const char *const *pyro_template_warm_up(const struct pyro_template_source *source)
+{
+    static const char *const nothing[] = {NULL};
+    const char *set = getenv("PYRO_WARM_UP");
+    return set && strcmp(set, "off") == 0 ? nothing : source->environment->warm_up;
 }
 
 static json_t *make_inputs(const struct pyro_template_source *source)
@@ -74,7 +81,7 @@ static json_t *make_inputs(const struct pyro_template_source *source)
                      pyro_manifest_digest(manifest, pyro_manifest_kernel(manifest)), "modules",
                      pyro_manifest_digest(manifest, "modules.cpio"), "rootfs",
                      source->installation->rootfs_digest, "agent", agent, "warm_up",
-                     strings(source->environment->warm_up));
+                     strings(pyro_template_warm_up(source)));
 }
 
 int pyro_template_key_init(struct pyro_template_key *key, const struct pyro_template_source *source)

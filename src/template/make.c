@@ -119,7 +119,7 @@ static int warm_up(struct maker *maker, struct pyro_client *client, struct pyro_
 {
     const struct pyro_observer quiet = {
         .cancel_fd = maker->observer ? maker->observer->cancel_fd : -1, .stdin_fd = -1};
-    for (const char *const *command = maker->source->environment->warm_up; *command; command++) {
+    for (const char *const *command = pyro_template_warm_up(maker->source); *command; command++) {
         char *arguments[] = {"/bin/sh", "-c", (char *)*command, NULL};
         struct pyro_exec exec = {
             .timeout_ms = WARM_UP_LIMIT_MS, .arguments = arguments, .directory = "/"};
