@@ -7,8 +7,9 @@
 /* Each returns 0 or a negative errno. */
 int pyro_network_up(const char *interface);
 
-/* Takes the card down if there is one, which drops its routes and neighbours. */
-void pyro_network_down(void);
+/* SEAL: sets the card up anew if there is one, so that the next SETUP need only change what
+ * differs. */
+void pyro_network_seal(void);
 
 /* MAC, address, and default route of the one network card. Replaces what was set before. */
 int pyro_network_configure(const struct pyro_setup *setup);

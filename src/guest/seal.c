@@ -60,8 +60,8 @@ static void remove_traces(void)
         unlink(histories[i]);
 }
 
-/* What the kernel does later on its own (it frees cgroups and processes after a grace period, and
- * writes the console) is done once here, not in every copy. Nothing tells when it is done. */
+/* What the kernel does later on its own (it frees cgroups and processes after a grace period) is
+ * done once here, not in every copy. Nothing tells when it is done. */
 static void let_kernel_finish(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 300 * 1000000}, NULL);
@@ -73,7 +73,7 @@ void pyro_seal(struct pyro_agent *agent)
     agent->has_identity = false;
     remove_traces();
     pyro_port_wipe(&agent->port);
-    pyro_network_down();
+    pyro_network_seal();
     sync();
     pyro_spare_make(agent);
     pyro_identity_map();

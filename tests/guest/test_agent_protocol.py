@@ -404,6 +404,15 @@ def test_garbage_ends_the_vm(guest):
     assert "pyro-agent: " in guest.console.read_text()
 
 
+def assert_network(guest):
+    """It is as NETWORK has it, and nothing is left of another one."""
+    assert output(guest, "cat /sys/class/net/eth0/address /etc/resolv.conf") == "02:70:79:72:6f:31\nnameserver 10.12.0.3\n"
+    routes = [line.split() for line in output(guest, "cat /proc/net/route").splitlines()[1:]]
+    assert sorted((r[1], r[2], r[7]) for r in routes) == [("00000000", "01000C0A", "00000000"), ("00000C0A", "00000000", "00FFFFFF")]
+    assert "10.12.0.9" not in output(guest, "cat /proc/net/fib_trie")
+    assert output(guest, "cat /proc/net/arp | wc -l") == "1\n"
+
+
 def test_hosts_come_and_go(tmp_path, installation):
     guest = bare_guest.Guest(installation, tmp_path, path=tmp_path / "socket", network=True)
     try:
@@ -420,15 +429,13 @@ def test_hosts_come_and_go(tmp_path, installation):
         guest.connect()
         guest.vm_frame(frames.READY)
         assert guest.run("/bin/true").value == errno.EPERM, "a new host sets the guest up anew"
-        for network in (NETWORK[:1] + (0x0A0C0009,) + NETWORK[2:], NETWORK):
-            assert guest.setup(network=network) == (0, "")
-        guest.seal()
-        assert guest.setup(network=NETWORK) == (0, ""), "as a copy of a template with a card"
+        other = (b"\x02pyro2", 0x0A0C0009) + NETWORK[2:]
+        for networks in ((other, NETWORK), (other, "seal", NETWORK), (other, "seal", NETWORK[:1] + other[1:], NETWORK),
+                         (other[:1] + NETWORK[1:], "seal", NETWORK)):
+            for network in networks:
+                assert guest.seal() is None if network == "seal" else guest.setup(network=network) == (0, "")
+            assert_network(guest)
         assert no_such_process(guest, "sleep")
-        assert output(guest, "cat /sys/class/net/eth0/address /etc/resolv.conf") == "02:70:79:72:6f:31\nnameserver 10.12.0.3\n"
-        routes = [line.split() for line in output(guest, "cat /proc/net/route").splitlines()[1:]]
-        assert sorted((r[1], r[2], r[7]) for r in routes) == [("00000000", "01000C0A", "00000000"), ("00000C0A", "00000000", "00FFFFFF")]
-        assert "10.12.0.9" not in output(guest, "cat /proc/net/fib_trie")
         guest.send(frames.frame(frames.POWEROFF))
         with pytest.raises((EOFError, ConnectionResetError)):
             guest.wait(lambda: False)
