@@ -14,7 +14,8 @@
  * guards a guest's kernel against itself at 5 % of its boot. */
 char *pyro_command_line_kernel(const struct pyro_machine_config *config)
 {
-    static const char common[] = "console=ttyS0 quiet reboot=t panic=-1 cryptomgr.notests";
+    static const char common[] =
+        "console=ttyS0 quiet reboot=t panic=-1 cryptomgr.notests nowatchdog";
     static const char emulated[] = "mitigations=off init_on_alloc=0";
     if (config->kvm)
         return pyro_text_format("%s", common);
