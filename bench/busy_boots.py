@@ -8,7 +8,6 @@ the frequency. A boot that hung shows as boot_attempts 2 (it was tried again) or
 """
 
 import argparse
-import json
 import os
 import pathlib
 import shutil
@@ -17,11 +16,8 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "guest"))
-sys.path.insert(0, str(ROOT / "bench"))
-from conftest import BASE, Pyro  # noqa: E402
-from run import summary  # noqa: E402
+import common
+from conftest import BASE, Pyro
 
 
 def main():
@@ -31,6 +27,7 @@ def main():
     home = pathlib.Path(os.environ.get("PYRO_HOME") or tempfile.mkdtemp(prefix="pyro-bench-"))
     with tempfile.TemporaryDirectory() as logs:
         pyro = Pyro(home, logs)
+        pyro.env["PYRO_TEMPLATES"] = "off"
         assert pyro.run("env", "pull", BASE, timeout=900).returncode == 0
         busy = [
             subprocess.Popen([sys.executable, "-c", "while True: pass"])
@@ -50,9 +47,9 @@ def main():
                 process.wait()
     result = {
         "boots": boots, "hung": retried + failed, "retried": retried, "failed": failed,
-        "whole": summary(times), "busy_cores": os.cpu_count(),
+        "whole": common.summary(times), "busy_cores": os.cpu_count(),
     }  # fmt: skip
-    (ROOT / "bench" / "results" / "busy_boots.json").write_text(json.dumps(result, indent=2) + "\n")
+    common.write("busy_boots", result)
     print(f"{boots} boots on {os.cpu_count()} busy cores: {retried + failed} hung; "
           f"median {result['whole']['median_ms']:.0f} ms, p95 {result['whole']['p95_ms']:.0f} ms")  # fmt: skip
     if "PYRO_HOME" not in os.environ:
