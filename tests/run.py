@@ -20,8 +20,11 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 USER = "pyro-test"
 FUZZ_SECONDS = 10
-ONCE_AS_USER = ("test_something_real.py",)
-ONCE_AS_CALLER = ("test_agent_protocol.py", "test_hostile_guest.py", "test_hostile_client.py")
+ONCE_AS_USER = ("test_something_real.py", "test_template_identity.py")
+ONCE_AS_CALLER = (
+    "test_agent_protocol.py", "test_hostile_guest.py", "test_hostile_client.py", "test_host_sleep.py",
+    "test_template_damage.py", "test_template_fallback.py", "test_template_making.py", "test_template_room.py",
+)  # fmt: skip
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 
 
@@ -141,7 +144,8 @@ def as_user(place):
     except KeyError:
         if not check(f"adds the user {USER}", run("useradd", "-m", USER) == 0):
             return None
-    for program in ("pyro", "pyro-supervisor", "pyro-agent", "libpyro.so.2"):
+    for program in ("pyro", "pyro-supervisor", "pyro-template", "pyro-agent", "libpyro.so.2",
+                    "libpyro-readonly.so"):  # fmt: skip
         shutil.copy(ROOT / "build" / program, place)
     shutil.copytree(ROOT / "tests" / "guest", place / "guest",
                     ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip

@@ -20,7 +20,12 @@ BUILD = pathlib.Path(
     os.environ.get("PYRO_TEST_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
 )
 BASE = "debian:12-base"
-OURS = ("qemu-system", "passt", "pyro-supervisor", "bwrap")
+OURS = ("qemu-system", "passt", "pyro-supervisor", "pyro-template", "bwrap")
+# What the tests start most: their templates are there before the first test, so that none is made behind a test that
+# looks at processes. Whoever wants another shape waits for its template (settle) or does without (COLD).
+SHAPES = ((), ("--mem-mib", "256"), ("--network",), ("--mem-mib", "256", "--network"),
+          ("--vcpu-count", "2", "--mem-mib", "512"))  # fmt: skip
+COLD = {"PYRO_TEMPLATES": "off"}
 
 
 def wait_until(condition, seconds=10.0, what="the condition"):
@@ -123,11 +128,20 @@ class Pyro:
 
         return wait_until(find, 20, f"a {name} process")[0]
 
+    def settle(self, seconds=120):
+        """Waits until no template is being made any more."""
+
+        def is_quiet():
+            return "pyro-template" not in self.processes().values()
+
+        wait_until(is_quiet, seconds, "the end of making templates")
+
     def rows(self):
         if not (self.home / "store.sqlite").exists():
             return []
         query = subprocess.run(
-            ["sqlite3", "-readonly", self.home / "store.sqlite", "select vm_id, state from vms"],
+            ["sqlite3", "-readonly", "-cmd", ".timeout 5000", self.home / "store.sqlite",
+             "select vm_id, state from vms"],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         return query.stdout.split()
@@ -215,9 +229,14 @@ def home():
 
 @pytest.fixture(scope="session")
 def base(home):
-    """debian:12-base, installed once."""
-    result = Pyro(home, tempfile.gettempdir()).run("env", "pull", BASE, timeout=900)
+    """debian:12-base, installed once, with the templates of SHAPES."""
+    pyro = Pyro(home, tempfile.gettempdir())
+    result = pyro.run("env", "pull", BASE, timeout=900)
     assert result.returncode == 0, result.stderr.decode()
+    for shape in SHAPES:
+        result = pyro.run("run", BASE, *shape, "--", "true")
+        assert result.returncode == 0, result.stderr.decode()
+        pyro.settle()
     return BASE
 
 
@@ -267,6 +286,26 @@ def empty(tmp_path, request):
     logs.mkdir()
     request.node.pyro_logs = logs
     yield Pyro(tmp_path / "home", logs)
+
+
+@pytest.fixture(scope="module")
+def own(base, home, tmp_path_factory, request):
+    """`pyro` with templates that are a test file's own, so that they may come to harm."""
+    from templates import Own  # which needs this file
+
+    own = Own(tmp_path_factory.mktemp("own"), home)
+    yield own
+    for pid in own.processes():
+        os.kill(pid, signal.SIGKILL)
+    own.remove()
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory):
+    """preload_shim.c, for LD_PRELOAD."""
+    from templates import compile_c
+
+    return compile_c("preload_shim.c", tmp_path_factory.mktemp("shim") / "shim.so", "-shared", "-fPIC", "-ldl")
 
 
 @pytest.fixture

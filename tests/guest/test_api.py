@@ -34,7 +34,7 @@ def test_the_life_of_a_vm(pyro, api):
     refused("wrong_state", api.call, "vm_stop", vm_id=vm_id)
 
     vm = api.call("vm_start", vm_id=vm_id)
-    assert (vm["state"], vm["execution_mode"], vm["boot_kind"]) == ("started", "guest", "cold")
+    assert (vm["state"], vm["execution_mode"], vm["boot_kind"]) == ("started", "guest", "restored")
     assert vm["boot_ms"] > 0
     refused("wrong_state", api.call, "vm_start", vm_id=vm_id)
     assert api.call("vm_status", vm_id=vm_id) == vm
@@ -45,7 +45,8 @@ def test_the_life_of_a_vm(pyro, api):
     assert vm["state"] == "stopped"
     wait_until(lambda: not pyro.processes(), 2, "the end of the VM's processes")
 
-    assert api.call("vm_start", vm_id=vm_id)["state"] == "started"
+    vm = api.call("vm_start", vm_id=vm_id)
+    assert (vm["state"], vm["boot_kind"]) == ("started", "cold")  # its own disk fits no template
     result = api.call("vm_exec", vm_id=vm_id, command="echo $0; exit 4")
     assert result["exit_code"] == 4 and result["stdout"] == "/bin/sh\n"
     assert result["cleanup"] == {"deleted": True} and result["vm_id"] == vm_id
@@ -99,10 +100,11 @@ def test_kill_9_of_a_supervisor_shows_in_the_status(pyro, api):
 
 def test_reaping(pyro, api):
     keep = api.call("vm_create", environment=BASE, mem_mib=256)["vm_id"]
-    idle = api.call("vm_create", environment=BASE, mem_mib=256, ttl_seconds=1)["vm_id"]
+    idle = api.call("vm_create", environment=BASE, mem_mib=256, ttl_seconds=1)
     live = api.call("vm_create", environment=BASE, mem_mib=256, ttl_seconds=30)["vm_id"]
     started = api.call("vm_start", vm_id=live)
-    assert idle in api.call("vm_reap_expired")["reaped_vm_ids"]
+    wait_until(lambda: time.time() > idle["expires_at"], 5, "the end of an idle VM's time")
+    assert idle["vm_id"] in api.call("vm_reap_expired")["reaped_vm_ids"]
     wait_until(lambda: not pyro.processes(), 40, "the end of the time to live")
     assert time.time() >= started["expires_at"]
     reaped = api.call("vm_reap_expired")

@@ -14,7 +14,7 @@ import time
 import pytest
 
 import frames as wire
-from conftest import BASE, wait_until
+from conftest import BASE, COLD, wait_until
 
 AGENT, MONITOR, CONSOLE, LOG = range(4)
 SMALL_KIB = 40 * 1024
@@ -140,7 +140,7 @@ def hostile(pyro, fake, tmp_path):
         program = tmp_path / "fake-qemu"
         program.write_bytes(fake + b"#!SCRIPT\n" + script)
         program.chmod(0o755)
-        env = {"PYRO_QEMU": str(program), "PYRO_BOOT_TIMEOUT_SECONDS": str(boot_seconds)}
+        env = {"PYRO_QEMU": str(program), "PYRO_BOOT_TIMEOUT_SECONDS": str(boot_seconds), **COLD}
         return pyro.popen("run", BASE, "--mem-mib", "128", *flags, "--", *(command or ("true",)),
                           env=env, **keywords)  # fmt: skip
 

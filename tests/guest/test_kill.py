@@ -8,7 +8,7 @@ import termios
 
 import pytest
 
-from conftest import BASE, wait_until
+from conftest import BASE, COLD, wait_until
 
 SLEEP = ("sh", "-c", "echo up; exec sleep 1000")
 
@@ -37,7 +37,7 @@ def test_a_signal_to_the_command(pyro, number):
 
 
 def test_a_signal_while_the_guest_boots(pyro):
-    process = pyro.popen("run", BASE, "--", "true")
+    process = pyro.popen("run", BASE, "--", "true", env=COLD)
     pyro.process("qemu-system")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
@@ -51,7 +51,7 @@ def test_kill_9_of_the_command(pyro):
 
 
 def test_kill_9_of_the_command_while_the_guest_boots(pyro):
-    process = pyro.popen("run", BASE, "--", "true")
+    process = pyro.popen("run", BASE, "--", "true", env=COLD)
     pyro.process("pyro-supervisor")
     killed(pyro, process, process.pid, -signal.SIGKILL)
 
@@ -65,7 +65,7 @@ def test_kill_9_of_a_helper(pyro, name):
 
 @pytest.mark.parametrize("name", ["pyro-supervisor", "bwrap"])
 def test_kill_9_of_a_helper_while_the_guest_boots(pyro, name):
-    process = pyro.popen("run", BASE, "--json", "--", "true")
+    process = pyro.popen("run", BASE, "--json", "--", "true", env=COLD)
     victim = pyro.process(name)
     os.kill(victim, signal.SIGKILL)
     out, err = process.communicate(timeout=120)
@@ -122,7 +122,7 @@ def test_a_directory_without_a_row_is_swept_up(pyro):
 def test_a_boot_that_hangs_is_tried_again(pyro):
     """The first QEMU is stopped while it boots, which is what a hang looks like from outside."""
     process = pyro.popen("run", BASE, "--json", "--", "echo", "up",
-                         env={"PYRO_BOOT_TIMEOUT_SECONDS": "20"})  # fmt: skip
+                         env={"PYRO_BOOT_TIMEOUT_SECONDS": "20", **COLD})  # fmt: skip
     os.kill(pyro.process("qemu-system"), signal.SIGSTOP)
     out, err = process.communicate(timeout=120)
     result = json.loads(out)
@@ -131,7 +131,7 @@ def test_a_boot_that_hangs_is_tried_again(pyro):
 
 
 def test_a_boot_that_hangs_twice_fails(pyro):
-    process = pyro.popen("run", BASE, "--", "true", env={"PYRO_BOOT_TIMEOUT_SECONDS": "2"})
+    process = pyro.popen("run", BASE, "--", "true", env={"PYRO_BOOT_TIMEOUT_SECONDS": "2", **COLD})
     first = pyro.process("qemu-system")
     os.kill(first, signal.SIGSTOP)
 

@@ -142,7 +142,7 @@ def test_json_says_it_all(pyro):
     assert result["environment"] == BASE and result["vm_id"].startswith("vm-")
     assert result["execution_mode"] == "guest" and result["accelerator"] in ("kvm", "tcg")
     assert result["isolation"] in ("kvm+jail", "tcg+jail", "kvm", "tcg")
-    assert result["boot_kind"] == "cold" and result["boot_attempts"] == 1
+    assert result["boot_kind"] == "restored" and result["boot_attempts"] == 1
     assert result["boot_ms"] > 0 and result["duration_ms"] > 0
     assert result["cleanup"] == {"deleted": True}
     assert result["command"].startswith("sh -c '")
