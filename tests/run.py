@@ -144,9 +144,10 @@ def as_user(place):
     except KeyError:
         if not check(f"adds the user {USER}", run("useradd", "-m", USER) == 0):
             return None
-    for program in ("pyro", "pyro-supervisor", "pyro-template", "pyro-agent", "libpyro.so.2",
-                    "libpyro-readonly.so"):  # fmt: skip
-        shutil.copy(ROOT / "build" / program, place)
+    programs = ("pyro", "pyro-agent", "pyro-supervisor", "pyro-template")
+    libraries = ("libpyro.so.2", "libpyro-pull.so", "libpyro-readonly.so")
+    for name in (*programs, *libraries):
+        shutil.copy(ROOT / "build" / name, place)
     shutil.copytree(ROOT / "tests" / "guest", place / "guest",
                     ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
     run("chown", "-R", USER, place)
