@@ -1,8 +1,10 @@
 """Making templates: one maker however many ask, and whatever is killed on the way, nothing half-made is ever used."""
 
+import json
 import os
 import shutil
 import signal
+import time
 
 import pytest
 
@@ -85,19 +87,43 @@ def test_kill_9(none, shim, tmp_path, name, step):
 
 
 def test_one_maker_however_many_ask(none):
-    """Who comes first boots and has it made; the others wait for it. Each VM that was started has a log directory."""
+    """Who comes first boots and has it made; others wait for it. Each VM that was started has a log directory."""
     own = none
     before = len(list(own.logs.iterdir()))
     many = [own.popen("run", BASE, "--json", "--", "echo", "up") for _ in range(ASKERS)]
+    kinds = []
     for process in many:
         out, err = process.communicate(timeout=120)
-        assert process.returncode == 0 and b'"up\\n"' in out, err
+        told = json.loads(out)
+        assert process.returncode == 0 and told["stdout"] == "up\n", err
+        kinds.append(told["boot_kind"])
+    assert "cold" in kinds and "restored" in kinds
     own.settle()
     assert len(list(own.logs.iterdir())) - before == ASKERS + 1
     (name,) = own.names()
     made_at = own.manifest(name)["made_at"]
     assert own.start()["boot_kind"] == "restored"
     assert own.manifest(name)["made_at"] == made_at
+
+
+def test_a_maker_that_hangs(none, shim, tmp_path):
+    """A start that waits for it can be interrupted; later ones do not wait any more, nor start another."""
+    own = none
+    started_in_background(own, "installing", shim, tmp_path)
+    (staged,) = own.staged()
+    maker = own.process("pyro-template")
+    waiting = own.popen("run", BASE, "--verbose", "--", "true")
+    assert any(b"[template] phase=waiting" in line for line in waiting.stderr)
+    waiting.send_signal(signal.SIGINT)
+    waiting.communicate(timeout=20)
+    assert waiting.returncode == 130
+    began = time.time() - 60
+    os.utime(own.templates / f"{staged[5:]}.lock", (began, began))
+    assert own.start()["boot_kind"] == "cold"
+    assert own.processes() == {maker: "pyro-template"}
+    os.kill(maker, signal.SIGKILL)
+    own.settle()
+    own.make()
 
 
 def test_switched_off(none):
