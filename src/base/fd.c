@@ -43,7 +43,8 @@ int pyro_fd_write_all(int fd, const void *bytes, size_t size)
 int pyro_file_read_at(int directory, const char *path, size_t cap, char **ret_text,
                       size_t *ret_size)
 {
-    cleanup_close int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+    /* Non-blocking: somebody may have put a FIFO there. */
+    cleanup_close int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -errno;
     size_t size = 0, capacity = 4096;

@@ -79,7 +79,10 @@ int pyro_home_init(struct pyro_home *home, const char *path, const char *libexec
     }
     home->path = absolute(wanted);
     const char *set = getenv("PYRO_LIBEXEC");
-    home->libexec = libexec ? strdup(libexec) : set && *set ? strdup(set) : find_libexec();
+    cleanup_free char *programs = libexec       ? strdup(libexec)
+                                  : set && *set ? strdup(set)
+                                                : find_libexec();
+    home->libexec = programs ? absolute(programs) : NULL;
     if (home->path && home->libexec)
         return 0;
     pyro_home_finish(home);

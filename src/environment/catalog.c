@@ -20,7 +20,8 @@ static const char *const build_packages[] = {
     "dpkg-dev",     "fakeroot",  "pkg-config",      NULL,
 };
 
-/* What is read here lies in the page cache of every clone. Nothing may be left behind. */
+/* What is read here lies in the page cache of every clone. Nothing may be left behind, and
+ * nothing may read what the kernel makes when it is read first (its boot_id). */
 #define WARM_SHELL                                                                                 \
     "true", "exec /bin/sh -lc true", "exec bash -lc 'echo $((6 * 7)) | grep -q 42'",               \
         "ls -l /usr/bin >/dev/null; cat /etc/os-release /etc/passwd | sort | head | wc "           \

@@ -17,9 +17,9 @@ static int64_t nanoseconds(struct timespec time)
 
 static json_t *describe(const struct stat *status, const char *digest)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "device", (json_int_t)status->st_dev,
-                     "inode", (json_int_t)status->st_ino, "size", (json_int_t)status->st_size,
-                     "mtime_ns", (json_int_t)nanoseconds(status->st_mtim), "ctime_ns",
+    return json_pack("{s:I, s:I, s:I, s:I, s:s}", "inode", (json_int_t)status->st_ino, "size",
+                     (json_int_t)status->st_size, "mtime_ns",
+                     (json_int_t)nanoseconds(status->st_mtim), "ctime_ns",
                      (json_int_t)nanoseconds(status->st_ctim), "sha256", digest);
 }
 

@@ -101,23 +101,22 @@ int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn)
 
 /* A program in the guest may have stopped, frozen or traced the process; the agent does not wait
  * for it for ever. One that has read all its orders is another matter: it executes a program. */
-static bool is_deaf(const struct pyro_spawn *spawn)
+static bool is_deaf(const struct pyro_spawn *spawn, int patience_ms)
 {
-    enum { PATIENCE_MS = 2000 };
     struct epoll_event event;
     int unread = 0;
-    return epoll_wait(spawn->watch, &event, 1, PATIENCE_MS) == 0 &&
+    return epoll_wait(spawn->watch, &event, 1, patience_ms) == 0 &&
            ioctl(spawn->orders, FIONREAD, &unread) == 0 && unread > 0;
 }
 
-int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame,
+int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame, int patience_ms,
                       struct pyro_launch_failure *ret_failure)
 {
     /* The length that the child wants before the payload is what the frame's header ends with. */
     enum { LENGTH_SIZE = 4 };
     int r =
         pyro_fd_write_all(spawn->orders, frame->payload - LENGTH_SIZE, LENGTH_SIZE + frame->length);
-    if (r == 0 && is_deaf(spawn)) {
+    if (r == 0 && is_deaf(spawn, patience_ms)) {
         kill(spawn->pid, SIGKILL);
         r = -EPIPE;
     }

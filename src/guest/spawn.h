@@ -25,10 +25,10 @@ struct pyro_spawn {
 /* Makes a process in the cgroup whose directory is given; it waits. 0 or a negative errno. */
 int pyro_spawn_make(int cgroup, struct pyro_spawn *ret_spawn);
 
-/* Has it execute what an EXEC frame says. 0 when the program runs. -EPIPE when the process was gone
- * before, or does not listen and was killed: nothing was done. -ECANCELED when it could not;
- * `ret_failure` says what. */
-int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame,
+/* Has it execute what an EXEC frame says, which it must have read within the patience. 0 when the
+ * program runs. -EPIPE when the process was gone before, or does not listen and was killed: nothing
+ * was done. -ECANCELED when it could not; `ret_failure` says what. */
+int pyro_spawn_launch(struct pyro_spawn *spawn, const struct pyro_frame *frame, int patience_ms,
                       struct pyro_launch_failure *ret_failure);
 
 /* Closes what is left; a process that waits ends by that. */

@@ -119,25 +119,27 @@ static int connect_input(struct pyro_command *command, const struct pyro_frame *
                            wanted ? steal_fd(&command->spawn.streams[0]) : -1);
 }
 
-static int launch_in(struct pyro_command *command, const struct pyro_frame *frame,
+static int launch_in(struct pyro_command *command, const struct pyro_frame *frame, int patience_ms,
                      struct pyro_launch_failure *ret_failure)
 {
     int r = connect_input(command, frame);
-    return r < 0 ? r : pyro_spawn_launch(&command->spawn, frame, ret_failure);
+    return r < 0 ? r : pyro_spawn_launch(&command->spawn, frame, patience_ms, ret_failure);
 }
 
-/* The spare may have been killed, by a program in the guest or for want of memory. */
+/* The spare may have been killed, by a program in the guest or for want of memory. A process that
+ * was made just now is only slow. */
 static int launch(struct pyro_agent *agent, const struct pyro_frame *frame,
                   struct pyro_command **ret_command, struct pyro_launch_failure *ret_failure)
 {
+    enum { SPARE_PATIENCE_MS = 2000, PATIENCE_MS = 60000 };
     struct pyro_command *command = steal_pointer(&agent->spare);
-    int r = command ? launch_in(command, frame, ret_failure) : -EPIPE;
+    int r = command ? launch_in(command, frame, SPARE_PATIENCE_MS, ret_failure) : -EPIPE;
     if (r == -EPIPE) {
         if (command)
             pyro_command_free(steal_pointer(&command));
         r = make(agent, &command);
         if (r == 0)
-            r = launch_in(command, frame, ret_failure);
+            r = launch_in(command, frame, PATIENCE_MS, ret_failure);
     }
     *ret_command = command;
     return r;

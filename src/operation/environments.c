@@ -141,13 +141,17 @@ static int add_templates(struct pyro_context *context, const struct pyro_environ
 {
     struct pyro_installation installation;
     struct pyro_host host;
-    if (pyro_home_create(&context->home, error) < 0 ||
-        pyro_host_probe(&context->home, &host, error) < 0)
+    if (pyro_home_create(&context->home, NULL) < 0)
+        return 0; /* a home that can only be read: they cannot be looked into, nor used */
+    if (pyro_host_probe(&context->home, &host, error) < 0)
         return -1;
     int r = pyro_installation_open(&context->home, environment, &installation, error);
+    const struct pyro_template_source today = {.home = &context->home,
+                                               .host = &host,
+                                               .environment = environment,
+                                               .installation = &installation};
     if (r == 0)
-        json_object_set_new(result, "templates",
-                            pyro_template_list(&context->home, &host, environment, &installation));
+        json_object_set_new(result, "templates", pyro_template_list(&today));
     pyro_installation_finish(&installation);
     pyro_host_finish(&host);
     return r;

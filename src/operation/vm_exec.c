@@ -134,8 +134,7 @@ static int run_in_guest(struct pyro_context *context, struct run *run, struct py
     const char *boot = pyro_client_boot_json(client);
     if (r == 0 && *boot)
         vm->record.boot_json = strdup(boot);
-    if (vm->template_.path)
-        pyro_template_report(&context->home, vm->template_.name, boot);
+    pyro_template_report(&context->home, &vm->template_, boot);
     pyro_client_stop(client, PYRO_STOP_AT_ONCE);
     pyro_client_destroy(client);
     return r;

@@ -167,6 +167,9 @@ static void find_template(struct pyro_context *context, const struct draft *draf
                                                 .installation = &draft->installation,
                                                 .shape = pyro_vm_shape(&vm->record)};
     pyro_template_acquire(&source, observer, &vm->template_);
+    /* Its time begins now, not when somebody began to make a template. */
+    vm->record.created_at = pyro_wall_seconds();
+    vm->record.expires_at = vm->record.created_at + (double)vm->record.ttl_seconds;
 }
 
 static int prepare(struct pyro_context *context, struct draft *draft, const json_t *parameters,

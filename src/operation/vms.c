@@ -13,6 +13,7 @@
 #include "environment/environment.h"
 #include "operation/vm_support.h"
 #include "supervisor/bundle.h"
+#include "vm/emulator.h"
 #include "vm/network.h"
 
 int pyro_vm_create_handler(struct pyro_context *context, const json_t *parameters,
@@ -52,7 +53,8 @@ static int take_lock(struct pyro_context *context, const char *vm_id)
 
 /* An overlay holds what differs from one image; over another it would be a broken disk. */
 static int check_base(struct pyro_context *context, const struct pyro_vm_record *record,
-                      const struct pyro_installation *installation, bool *ret_fresh,
+                      const struct pyro_installation *installation,
+                      struct pyro_machine_config *ret_machine, bool *ret_fresh,
                       struct pyro_error *error)
 {
     struct pyro_bundle_config config;
@@ -61,6 +63,8 @@ static int check_base(struct pyro_context *context, const struct pyro_vm_record 
         pyro_bundle_config_read(directory, &config, error) < 0)
         return -1;
     bool fits = strcmp(config.rootfs_digest, installation->rootfs_digest) == 0;
+    *ret_machine = config.machine;
+    config.machine = (struct pyro_machine_config){0};
     pyro_bundle_config_finish(&config);
     *ret_fresh = faccessat(directory, "overlay.qcow2", F_OK, 0) < 0;
     if (fits)
@@ -85,9 +89,20 @@ static void footing_finish(struct footing *footing)
     pyro_template_finish(&footing->template_);
 }
 
+/* The VM will be started as its config.json says: a template made by another QEMU, or for another
+ * accelerator, is none for it. */
+static bool is_of_today(const struct pyro_machine_config *machine, const struct pyro_host *host)
+{
+    bool kvm = host->accelerator == PYRO_ACCELERATOR_KVM;
+    return host->qemu_path && strcmp(machine->qemu_path, host->qemu_path) == 0 &&
+           machine->kvm == kvm &&
+           !machine->read_only_preload == pyro_emulator_opens_read_only(host->qemu_version);
+}
+
 static int find_template(struct pyro_context *context, const struct pyro_vm_record *record,
                          const struct pyro_environment *environment,
                          const struct pyro_installation *installation,
+                         const struct pyro_machine_config *machine,
                          const struct pyro_observer *observer, struct footing *footing,
                          struct pyro_error *error)
 {
@@ -99,7 +114,8 @@ static int find_template(struct pyro_context *context, const struct pyro_vm_reco
                                                 .environment = environment,
                                                 .installation = installation,
                                                 .shape = pyro_vm_shape(record)};
-    pyro_template_acquire(&source, observer, &footing->template_);
+    if (is_of_today(machine, &host))
+        pyro_template_acquire(&source, observer, &footing->template_);
     pyro_host_finish(&host);
     return 0;
 }
@@ -109,6 +125,7 @@ static int find_footing(struct pyro_context *context, const struct pyro_vm_recor
                         struct pyro_error *error)
 {
     struct pyro_installation installation;
+    struct pyro_machine_config machine = {0};
     bool fresh;
     const struct pyro_environment *environment = pyro_environment_find(record->environment, error);
     *footing = (struct footing){.environment = -1, .template_ = {.lock = -1}};
@@ -119,9 +136,11 @@ static int find_footing(struct pyro_context *context, const struct pyro_vm_recor
         return -1;
     int r = pyro_installation_open(&context->home, environment, &installation, error);
     if (r == 0)
-        r = check_base(context, record, &installation, &fresh, error);
+        r = check_base(context, record, &installation, &machine, &fresh, error);
     if (r == 0 && fresh)
-        r = find_template(context, record, environment, &installation, observer, footing, error);
+        r = find_template(context, record, environment, &installation, &machine, observer, footing,
+                          error);
+    pyro_machine_config_finish(&machine);
     pyro_installation_finish(&installation);
     return r;
 }
@@ -145,8 +164,7 @@ static int start_on(struct pyro_context *context, const struct pyro_vm_record *r
     const char *boot = pyro_client_boot_json(client);
     const struct pyro_vm_change started = {
         .state = "started", .execution_mode = "guest", .boot_json = boot};
-    if (r == 0 && footing->template_.path)
-        pyro_template_report(&context->home, footing->template_.name, boot);
+    pyro_template_report(&context->home, &footing->template_, boot);
     if (r == 0)
         r = pyro_store_vm_update(context->store, record->vm_id, &started, error);
     /* Cancelled, failed, deleted meanwhile: nothing may run on behind the caller's back. */

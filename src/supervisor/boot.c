@@ -114,14 +114,24 @@ static int open_channels(struct supervisor *supervisor, struct pyro_error *error
     return open_network(supervisor, error);
 }
 
+/* A whole disk or none: whoever finds one takes it for the VM's own. */
+int boot_copy_disk(struct supervisor *supervisor, int directory, const char *overlay)
+{
+    static const char beside[] = "overlay.qcow2.new";
+    unlinkat(supervisor->directory, beside, 0);
+    int r = pyro_file_copy_at(directory, overlay, supervisor->directory, beside, 0600);
+    if (r == 0 &&
+        renameat(supervisor->directory, beside, supervisor->directory, "overlay.qcow2") < 0)
+        r = -errno;
+    return r;
+}
+
 /* The first disk of a guest that boots, and what it boots from. */
 static int prepare_boot(struct supervisor *supervisor, struct pyro_error *error)
 {
     const struct pyro_bundle_config *config = &supervisor->config;
     if (!supervisor->has_own_disk && !config->freeze_into) {
-        unlinkat(supervisor->directory, "overlay.qcow2", 0);
-        int r = pyro_file_copy_at(AT_FDCWD, config->empty_overlay, supervisor->directory,
-                                  "overlay.qcow2", 0600);
+        int r = boot_copy_disk(supervisor, AT_FDCWD, config->empty_overlay);
         if (r < 0)
             return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot make the VM's disk");
     }
@@ -137,6 +147,7 @@ static int prepare(struct supervisor *supervisor, struct pyro_error *error)
     if (supervisor->template_path) {
         snprintf(supervisor->fallback, sizeof(supervisor->fallback),
                  "the template cannot be opened: %s", strerror(-r));
+        supervisor->template_failed = r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
         restore_forget(supervisor);
     }
     supervisor->tries++;
@@ -155,6 +166,7 @@ void boot_start(struct supervisor *supervisor)
         pyro_machine_start(&supervisor->config.machine, supervisor->state_fd, &supervisor->machine,
                            &error) < 0 ||
         open_channels(supervisor, &error) < 0) {
+        supervisor->start_failure = error.code;
         life_event(supervisor, EVENT_START_FAILED, "%s", error.message);
         return;
     }
@@ -229,6 +241,7 @@ void boot_done(struct supervisor *supervisor)
         cleanup_free char *valid =
             pyro_text_to_utf8(supervisor->fallback, strlen(supervisor->fallback), NULL);
         json_object_set_new(report, "boot_fallback", json_string(valid ? valid : "unknown"));
+        json_object_set_new(report, "template_failed", json_boolean(supervisor->template_failed));
     }
     size_t size = json_dumpb(report, supervisor->boot_json, sizeof(supervisor->boot_json) - 1,
                              JSON_COMPACT | JSON_REAL_PRECISION(7));

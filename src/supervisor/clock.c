@@ -54,7 +54,7 @@ void clock_adjust(struct supervisor *supervisor)
 /* The kernel cancels a timer on the wall clock when that jumps, a wake-up included. */
 static void arm(int fd)
 {
-    const struct itimerspec never = {.it_value.tv_sec = INT32_MAX};
+    const struct itimerspec never = {.it_value.tv_sec = INT64_MAX};
     timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
 }
 

@@ -28,7 +28,7 @@ static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
     [EVENT_RESTORED] =       {SETUP,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
     [EVENT_RESTORE_FAILED] = {RETRY,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
     [EVENT_SETUP_DONE] =     {NONSENSE, RUN,       NONSENSE,  NONSENSE, NOTHING,  NOTHING},
-    [EVENT_SETUP_FAILED] =   {NONSENSE, FAIL,      NONSENSE,  NONSENSE, NOTHING,  NOTHING},
+    [EVENT_SETUP_FAILED] =   {NONSENSE, RETRY,     NONSENSE,  NONSENSE, NOTHING,  NOTHING},
     [EVENT_BOOT_DEADLINE] =  {RETRY,    RETRY,     NOTHING,   NOTHING,  NOTHING,  NOTHING},
     [EVENT_START_FAILED] =   {RETRY,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
     [EVENT_FREEZE] =         {NOTHING,  NOTHING,   SEAL,      NOTHING,  NOTHING,  NOTHING},
@@ -50,7 +50,6 @@ static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
 static const enum pyro_error_code codes[EVENT_COUNT] = {
     [EVENT_SETUP_FAILED] = PYRO_ERROR_BOOT_FAILED,
     [EVENT_BOOT_DEADLINE] = PYRO_ERROR_BOOT_TIMEOUT,
-    [EVENT_START_FAILED] = PYRO_ERROR_BOOT_FAILED,
     [EVENT_FREEZE_FAILED] = PYRO_ERROR_GUEST_FAILED,
     [EVENT_QEMU_ENDED] = PYRO_ERROR_GUEST_FAILED,
     [EVENT_GUEST_LOST] = PYRO_ERROR_GUEST_FAILED,
@@ -90,7 +89,8 @@ static void end(struct supervisor *supervisor)
 static void fail(struct supervisor *supervisor, enum event event, const char *why)
 {
     bool booting = supervisor->state < STATE_RUNNING;
-    enum pyro_error_code code = codes[event];
+    enum pyro_error_code code =
+        event == EVENT_START_FAILED ? supervisor->start_failure : codes[event];
     if (booting && code == PYRO_ERROR_GUEST_FAILED)
         code = PYRO_ERROR_BOOT_FAILED;
     char tail[600] = "";
@@ -122,17 +122,19 @@ static void power_off(struct supervisor *supervisor)
                      supervisor);
 }
 
-/* What could not be restored is booted; what could not be booted is booted once more, if QEMU could
- * be started at all. */
+/* What could not be restored is booted; what could not be booted is booted once more, if that could
+ * make a difference. What this host could not start says nothing against the template. */
 static void retry(struct supervisor *supervisor, enum event event, const char *why)
 {
     fprintf(stderr, "pyro-supervisor: start %u: %s\n", supervisor->starts, why);
     boot_save_logs(supervisor);
     if (supervisor->restoring) {
         snprintf(supervisor->fallback, sizeof(supervisor->fallback), "%s", why);
+        supervisor->template_failed = event != EVENT_START_FAILED;
         boot_finish(supervisor);
         restore_forget(supervisor);
-    } else if (supervisor->tries >= BOOT_TRIES || event == EVENT_START_FAILED) {
+    } else if (supervisor->tries >= BOOT_TRIES || event == EVENT_START_FAILED ||
+               event == EVENT_SETUP_FAILED) {
         fail(supervisor, event, why);
         return;
     }
@@ -143,6 +145,7 @@ static void retry(struct supervisor *supervisor, enum event event, const char *w
 static void run(struct supervisor *supervisor)
 {
     supervisor->state = STATE_RUNNING;
+    supervisor->was_running = true;
     boot_done(supervisor);
     serve_state(supervisor);
     command_send_waiting(supervisor);

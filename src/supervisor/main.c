@@ -100,6 +100,8 @@ static void finish(struct supervisor *supervisor, int lock)
     boot_finish(supervisor);
     command_finish_all(supervisor);
     unlinkat(supervisor->directory, "socket", 0);
+    if (!supervisor->has_own_disk && !supervisor->was_running) /* nothing of the VM's is on it */
+        unlinkat(supervisor->directory, "overlay.qcow2", 0);
     if (supervisor->config.one_shot)
         pyro_bundle_remove(&supervisor->home, supervisor->config.vm_id);
     record_change(supervisor);
@@ -116,6 +118,8 @@ static int set_up(struct supervisor *supervisor, const char *vm_id, struct pyro_
         pyro_bundle_config_read(supervisor->directory, &supervisor->config, error) < 0)
         return -1;
     supervisor->has_own_disk = faccessat(supervisor->directory, "overlay.qcow2", F_OK, 0) == 0;
+    if (supervisor->has_own_disk) /* somebody else was the first to start it */
+        free(steal_pointer(&supervisor->template_path));
     supervisor->log_directory = pyro_bundle_log_directory(vm_id);
     if (supervisor->log_directory < 0)
         supervisor->log_directory = supervisor->directory;

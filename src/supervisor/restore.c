@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,15 +18,16 @@
 
 static int open_template(struct supervisor *supervisor)
 {
+    struct stat status;
     cleanup_close int template_ =
         open(supervisor->template_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (template_ < 0)
+    if (template_ < 0 || fstat(template_, &status) < 0)
         return -errno;
+    supervisor->template_inode = status.st_ino;
     supervisor->state_fd = openat(template_, "state", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (supervisor->state_fd < 0)
         return -errno;
-    int r =
-        pyro_file_copy_at(template_, "overlay.qcow2", supervisor->directory, "overlay.qcow2", 0600);
+    int r = boot_copy_disk(supervisor, template_, "overlay.qcow2");
     if (r < 0)
         return r;
     struct pyro_machine_config *machine = &supervisor->config.machine;
@@ -94,9 +96,22 @@ int pyro_qmp_ignore_shared(struct pyro_qmp *qmp, pyro_qmp_reply reply, void *use
                      : -ENOMEM;
 }
 
+/* The jail took memory and initrd by their paths, after state and disk were opened: between the two
+ * the template could have been made anew. */
+static bool is_replaced(const struct supervisor *supervisor)
+{
+    struct stat status;
+    return lstat(supervisor->template_path, &status) < 0 ||
+           status.st_ino != supervisor->template_inode;
+}
+
 void restore_load(struct supervisor *supervisor)
 {
     char uri[32];
+    if (is_replaced(supervisor)) {
+        life_event(supervisor, EVENT_START_FAILED, "the template was made anew meanwhile");
+        return;
+    }
     snprintf(uri, sizeof(uri), "fd:%d", supervisor->state_fd);
     cleanup_json json_t *arguments = json_pack("{s:s}", "uri", uri);
     int r = pyro_qmp_ignore_shared(supervisor->qmp, accepted, supervisor);

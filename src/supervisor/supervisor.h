@@ -124,11 +124,13 @@ struct supervisor {
     bool frozen;
 
     /* restore.c */
-    char *template_path; /* NULL: the guest boots */
-    int state_fd;        /* the template's device state, -1: not open */
-    char *boot_initrd;   /* kept while the template's is in its place */
-    bool restoring;      /* this start is from the template */
-    char fallback[256];  /* why a guest that had a template was booted all the same */
+    char *template_path;  /* NULL: the guest boots */
+    int state_fd;         /* the template's device state, -1: not open */
+    char *boot_initrd;    /* kept while the template's is in its place */
+    ino_t template_inode; /* of the directory; another one may take its name */
+    bool restoring;       /* this start is from the template */
+    bool template_failed; /* it was the template's fault that it could not be */
+    char fallback[256];   /* why a guest that had a template was booted all the same */
 
     /* freeze.c, clock.c */
     struct pyro_timer freeze_deadline;
@@ -137,6 +139,8 @@ struct supervisor {
 
     /* boot.c */
     bool has_own_disk; /* there was a start before this one: its disk is kept */
+    bool was_running;
+    enum pyro_error_code start_failure; /* why QEMU could not be started */
     struct pyro_machine machine;
     struct pyro_source qemu_end;
     struct pyro_qmp *qmp;
@@ -171,6 +175,8 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
 
 /* boot.c: each returns nothing and reports through life_event(). */
 void boot_start(struct supervisor *supervisor);
+/* The VM's first disk: a copy of `overlay`. 0 or a negative errno. */
+int boot_copy_disk(struct supervisor *supervisor, int directory, const char *overlay);
 void boot_finish(struct supervisor *supervisor); /* ends QEMU and all around it; idempotent */
 void boot_send_setup(struct supervisor *supervisor);
 void boot_done(struct supervisor *supervisor); /* stops the deadline, writes boot_json */

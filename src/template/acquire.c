@@ -20,6 +20,7 @@
 
 enum {
     WAIT_TICK_MS = 20,
+    REPORT_TICKS = 50,
     WAIT_SECONDS = 30, /* making takes four seconds, on a busy host some more */
 };
 
@@ -40,17 +41,19 @@ void pyro_template_finish(struct pyro_template *template_)
     *template_ = (struct pyro_template){.lock = -1};
 }
 
-void pyro_template_report(const struct pyro_home *home, const char *name, const char *boot_json)
+void pyro_template_report(const struct pyro_home *home, const struct pyro_template *template_,
+                          const char *boot_json)
 {
     cleanup_close int templates = pyro_templates_open(home);
     cleanup_json json_t *boot = json_loads(boot_json, 0, NULL);
-    const char *reason = pyro_json_text(boot, "boot_fallback", NULL);
-    if (templates < 0 || !boot)
+    if (templates < 0 || !boot || !template_->path)
         return;
-    if (reason)
-        pyro_template_note_failure(templates, name, reason);
-    else
-        pyro_template_note_success(templates, name);
+    if (pyro_json_boolean(boot, "template_failed", false))
+        pyro_template_note_failure(templates, template_->name,
+                                   pyro_json_text(boot, "boot_fallback", "unknown"),
+                                   template_->made_at);
+    else if (strcmp(pyro_json_text(boot, "boot_kind", ""), "restored") == 0)
+        pyro_template_note_success(templates, template_->name);
 }
 
 /* Opens it and marks it used. 0 when it can be used, else as pyro_template_open(). The lock comes
@@ -62,8 +65,8 @@ static int try_to_use(int templates, const struct pyro_template_key *key,
     cleanup_close int use = pyro_template_lock(templates, key->name, "use", LOCK_SH);
     if (use < 0)
         return use;
-    cleanup_close int directory =
-        pyro_template_open(templates, key, source->host->tsc_khz, reason, reason_size);
+    cleanup_close int directory = pyro_template_open(templates, key, source->host->tsc_khz,
+                                                     &template_->made_at, reason, reason_size);
     if (directory < 0)
         return directory;
     template_->path = pyro_text_format("%s/templates/%s", source->home->path, key->name);
@@ -76,17 +79,19 @@ static int try_to_use(int templates, const struct pyro_template_key *key,
 
 /* Its maker has been at it for too long already, or the caller gave up waiting: then the guest
  * boots. The lock's file has the time at which its holder began. */
-static bool wait_a_little(int templates, const char *name, const struct pyro_observer *observer)
+static bool wait_a_little(int templates, const char *name, const struct pyro_observer *observer,
+                          unsigned waits)
 {
     const struct pyro_progress progress = {
         .operation = "template", .phase = "waiting", .message = "another process is making it"};
     struct pollfd cancelled = {.fd = observer ? observer->cancel_fd : -1, .events = POLLIN};
     cleanup_free char *path = pyro_text_format("%s.lock", name);
     struct stat status;
-    if (!path || fstatat(templates, path, &status, 0) < 0 ||
+    if (!path || waits > WAIT_SECONDS * 1000 / WAIT_TICK_MS ||
+        fstatat(templates, path, &status, 0) < 0 ||
         time(NULL) - status.st_mtim.tv_sec > WAIT_SECONDS)
         return false;
-    if (observer && observer->progress)
+    if (observer && observer->progress && waits % REPORT_TICKS == 0)
         observer->progress(observer->userdata, &progress);
     return poll(&cancelled, 1, WAIT_TICK_MS) == 0;
 }
@@ -112,8 +117,8 @@ static void start_maker(const struct pyro_template_source *source, int templates
     pyro_argv_addf(&argv, "%u", source->shape.mem_mib);
     pyro_argv_addf(&argv, "%d", source->shape.network);
     pyro_argv_addf(&argv, "%d", lock);
+    pyro_argv_add(&argv, name);
     const struct pyro_spawn spawn = {.argv = argv.words,
-                                     .directory = "/",
                                      .stdin_fd = -1,
                                      .stdout_fd = log,
                                      .stderr_fd = log,
@@ -134,7 +139,7 @@ static void find(int templates, const struct pyro_template_key *key,
     char reason[160] = "";
     if (pyro_template_failures(templates, key->name) >= PYRO_TEMPLATE_FAILURES_MAX)
         return;
-    for (bool waited = false;; waited = true) {
+    for (unsigned waits = 0;; waits++) {
         int r = try_to_use(templates, key, source, template_, reason, sizeof(reason));
         if (r == 0)
             return;
@@ -145,13 +150,15 @@ static void find(int templates, const struct pyro_template_key *key,
             r = try_to_use(templates, key, source, template_, reason, sizeof(reason));
             if (r == 0)
                 return;
-            if (r == -EUCLEAN)
+            if (r == -ENOENT && pyro_template_has_elder(templates, key))
+                snprintf(reason, sizeof(reason), "what it was made of has changed since");
+            if (*reason)
                 pyro_template_note(templates, key->name, reason);
-            if (!waited)
+            if (waits == 0)
                 start_maker(source, templates, key->name, lock);
             return;
         }
-        if (lock != -EWOULDBLOCK || !wait_a_little(templates, key->name, observer))
+        if (lock != -EWOULDBLOCK || !wait_a_little(templates, key->name, observer, waits))
             return;
     }
 }
@@ -164,7 +171,7 @@ void pyro_template_acquire(const struct pyro_template_source *source,
         return;
     struct pyro_template_key key;
     cleanup_close int templates = pyro_templates_open(source->home);
-    if (templates < 0 || pyro_template_key_init(&key, source) < 0)
+    if (templates < 0 || !source->host->qemu_path || pyro_template_key_init(&key, source) < 0)
         return;
     ret_template->name = strdup(key.name);
     if (ret_template->name)

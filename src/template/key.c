@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/json.h"
 #include "base/macros.h"
@@ -13,6 +14,7 @@
 #include "vm/command_line.h"
 #include "vm/emulator.h"
 #include "vm/host_cache.h"
+#include "vm/tsc.h"
 
 /* Found again by its name, and told apart by the manifest's `of`: no need for more than FNV-1a. */
 static uint64_t hash(const char *text)
@@ -70,18 +72,22 @@ static json_t *make_inputs(const struct pyro_template_source *source)
     cleanup_free char *agent_path = pyro_text_format("%s/pyro-agent", source->home->libexec);
     cleanup_free char *agent = agent_path ? pyro_host_cache_file_mark(agent_path) : NULL;
     cleanup_free char *qemu = pyro_host_cache_file_mark(host->qemu_path);
+    struct utsname kernel = {0};
     if (!words || !agent || !qemu)
         return NULL;
-    return json_pack("{s:i, s:s, s:i, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}",
-                     "format", PYRO_TEMPLATE_FORMAT, "environment", source->environment->name,
-                     "vcpu_count", (int)source->shape.vcpu_count, "mem_mib",
-                     (int)source->shape.mem_mib, "network", source->shape.network, "accelerator",
-                     pyro_accelerator_name(host->accelerator), "cpu", host->cpu, "qemu", qemu,
-                     "qemu_version", host->qemu_version, "machine", words, "kernel",
-                     pyro_manifest_digest(manifest, pyro_manifest_kernel(manifest)), "modules",
-                     pyro_manifest_digest(manifest, "modules.cpio"), "rootfs",
-                     source->installation->rootfs_digest, "agent", agent, "warm_up",
-                     strings(pyro_template_warm_up(source)));
+    /* With KVM the host's kernel decides what the guest's CPU can do. */
+    if (host->accelerator == PYRO_ACCELERATOR_KVM)
+        uname(&kernel);
+    return json_pack(
+        "{s:i, s:s, s:i, s:i, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}",
+        "format", PYRO_TEMPLATE_FORMAT, "environment", source->environment->name, "vcpu_count",
+        (int)source->shape.vcpu_count, "mem_mib", (int)source->shape.mem_mib, "network",
+        source->shape.network, "accelerator", pyro_accelerator_name(host->accelerator), "cpu",
+        host->cpu, "host_kernel", kernel.release, "qemu", qemu, "qemu_version", host->qemu_version,
+        "machine", words, "kernel", pyro_manifest_digest(manifest, pyro_manifest_kernel(manifest)),
+        "modules", pyro_manifest_digest(manifest, "modules.cpio"), "rootfs",
+        source->installation->rootfs_digest, "agent", agent, "warm_up",
+        strings(pyro_template_warm_up(source)));
 }
 
 int pyro_template_key_init(struct pyro_template_key *key, const struct pyro_template_source *source)
@@ -106,5 +112,8 @@ void pyro_template_key_finish(struct pyro_template_key *key)
 bool pyro_template_tsc_fits(int64_t khz, uint32_t host_khz)
 {
     enum { PARTS = 10000 }; /* 100 ppm: what the supervisor's corrections keep up with */
-    return llabs(khz - (int64_t)host_khz) <= (int64_t)host_khz / PARTS;
+    if (khz == 0 && host_khz == 0)
+        return true; /* KVM guests have a clock of their own, others know no frequency */
+    return pyro_tsc_is_plausible(khz) &&
+           llabs(khz - (int64_t)host_khz) <= (int64_t)host_khz / PARTS;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "template/make.h"
@@ -19,7 +20,7 @@ static void become_daemon(void)
         return;
 }
 
-static int make(struct pyro_template_source *source, const char *environment,
+static int make(struct pyro_template_source *source, const char *environment, const char *name,
                 struct pyro_error *error)
 {
     struct pyro_host host = {0};
@@ -36,7 +37,11 @@ static int make(struct pyro_template_source *source, const char *environment,
     if (in_use >= 0 && templates >= 0 &&
         pyro_installation_open(source->home, source->environment, &installation, error) == 0 &&
         pyro_template_key_init(&key, source) == 0) {
-        r = pyro_template_make_locked(source, &key, templates, NULL, error);
+        /* The lock is for one name. What has changed since is for the next start to find. */
+        if (strcmp(key.name, name) == 0)
+            r = pyro_template_make_locked(source, &key, templates, NULL, error);
+        else
+            pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "what %s is made of has changed", name);
         pyro_template_key_finish(&key);
     }
     if (in_use >= 0)
@@ -50,7 +55,7 @@ static int make(struct pyro_template_source *source, const char *environment,
 
 int main(int argc, char **argv)
 {
-    if (argc != 8) {
+    if (argc != 9) {
         fprintf(stderr, "pyro-template is started by pyro, not by hand.\n");
         return 2;
     }
@@ -63,7 +68,7 @@ int main(int argc, char **argv)
     become_daemon();
     fcntl(atoi(argv[7]), F_SETFD, FD_CLOEXEC); /* the template's lock: held until the end */
     if (pyro_home_init(&home, argv[1], argv[2], &error) < 0 ||
-        pyro_home_create(&home, &error) < 0 || make(&source, argv[3], &error) < 0) {
+        pyro_home_create(&home, &error) < 0 || make(&source, argv[3], argv[8], &error) < 0) {
         fprintf(stderr, "pyro-template: %s\n", error.message);
         return 1;
     }

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "supervisor/client.h"
 #include "template/make.h"
+#include "template/note.h"
 
 enum {
     MAKER_SECONDS = 900, /* nothing of a maker lives longer */
@@ -183,6 +184,20 @@ static int settle_files(int staging)
     return 0;
 }
 
+/* In one step where the file system can; elsewhere a start that comes in between boots. */
+static int take_place(const struct maker *maker)
+{
+    int in = maker->templates;
+    const char *from = maker->staging_name, *name = maker->key->name;
+    if (renameat2(in, from, in, name, RENAME_NOREPLACE) == 0 ||
+        (errno == EEXIST && renameat2(in, from, in, name, RENAME_EXCHANGE) == 0))
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    int r = pyro_tree_remove_at(in, name);
+    return r == 0 && renameat(in, from, in, name) < 0 ? -errno : r;
+}
+
 static int install(struct maker *maker, double started, struct pyro_error *error)
 {
     const char *name = maker->key->name;
@@ -195,12 +210,8 @@ static int install(struct maker *maker, double started, struct pyro_error *error
         r = pyro_template_manifest_write(maker->staging, manifest);
     if (r == 0 && fsync(maker->staging) < 0)
         r = -errno;
-    if (r == 0 &&
-        renameat2(maker->templates, maker->staging_name, maker->templates, name, RENAME_NOREPLACE) <
-            0 &&
-        (errno != EEXIST || renameat2(maker->templates, maker->staging_name, maker->templates, name,
-                                      RENAME_EXCHANGE) < 0))
-        r = -errno;
+    if (r == 0)
+        r = take_place(maker);
     return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
                                         "cannot install the template %s", name)
                  : 0;
@@ -209,10 +220,10 @@ static int install(struct maker *maker, double started, struct pyro_error *error
 static int make(struct maker *maker, struct pyro_error *error)
 {
     double started = pyro_wall_seconds();
-    pyro_template_evict(maker->templates, EXPECTED_BYTES, NULL);
-    int r = check_space(maker, error);
+    int r = make_staging(maker, error);
+    pyro_template_evict(maker->templates, EXPECTED_BYTES, maker->key->name);
     if (r == 0)
-        r = make_staging(maker, error);
+        r = check_space(maker, error);
     if (r == 0)
         r = boot_and_freeze(maker, error);
     if (r == 0)
@@ -231,12 +242,18 @@ int pyro_template_make_locked(const struct pyro_template_source *source,
 {
     char reason[160];
     cleanup_close int usable =
-        pyro_template_open(templates, key, source->host->tsc_khz, reason, sizeof(reason));
+        pyro_template_open(templates, key, source->host->tsc_khz, NULL, reason, sizeof(reason));
     if (usable >= 0)
         return 0;
     struct maker maker = {
         .source = source, .observer = observer, .key = key, .templates = templates, .staging = -1};
-    int r = make(&maker, error);
+    struct pyro_error why = PYRO_ERROR_INIT;
+    int r = make(&maker, &why);
+    if (r < 0 && error)
+        *error = why;
+    /* What could not be made three times is not tried at every start. */
+    if (r < 0 && why.code != PYRO_ERROR_CANCELLED)
+        pyro_template_note_failure(templates, key->name, why.message, 0);
     if (maker.staging >= 0)
         close(maker.staging);
     free(maker.staging_name);

@@ -34,25 +34,26 @@ static unsigned failures_of(const json_t *note)
 }
 
 static void write_reason(int templates, const char *name, const char *reason, unsigned failures,
-                         double failed_at)
+                         double failed)
 {
     cleanup_free char *valid = pyro_text_to_utf8(reason, strlen(reason), NULL);
-    cleanup_json json_t *note = json_pack(
-        "{s:s, s:s, s:f, s:i, s:f, s:b}", "name", name, "reason", valid ? valid : "unknown", "at",
-        pyro_wall_seconds(), "failures", (int)failures, "failed_at", failed_at, "unread", 1);
+    cleanup_json json_t *note = json_pack("{s:s, s:s, s:f, s:i, s:f, s:b}", "name", name, "reason",
+                                          valid ? valid : "unknown", "at", pyro_wall_seconds(),
+                                          "failures", (int)failures, "failed", failed, "unread", 1);
     write_note(templates, name, note);
 }
 
 void pyro_template_note(int templates, const char *name, const char *reason)
 {
     cleanup_json json_t *note = read_note(templates, name);
-    write_reason(templates, name, reason, failures_of(note), pyro_json_real(note, "failed_at", 0));
+    write_reason(templates, name, reason, failures_of(note), pyro_json_real(note, "failed", 0));
 }
 
-void pyro_template_note_failure(int templates, const char *name, const char *reason)
+void pyro_template_note_failure(int templates, const char *name, const char *reason, double made_at)
 {
     cleanup_json json_t *note = read_note(templates, name);
-    write_reason(templates, name, reason, failures_of(note) + 1, pyro_wall_seconds());
+    bool known = made_at > 0 && pyro_json_real(note, "failed", 0) == made_at;
+    write_reason(templates, name, reason, failures_of(note) + !known, made_at);
 }
 
 void pyro_template_note_success(int templates, const char *name)
@@ -70,10 +71,10 @@ unsigned pyro_template_failures(int templates, const char *name)
     return failures_of(note);
 }
 
-bool pyro_template_failed_since(int templates, const char *name, double since)
+bool pyro_template_has_failed(int templates, const char *name, double made_at)
 {
     cleanup_json json_t *note = read_note(templates, name);
-    return pyro_json_real(note, "failed_at", 0) > since;
+    return made_at > 0 && pyro_json_real(note, "failed", 0) == made_at;
 }
 
 json_t *pyro_template_notes_take(const struct pyro_home *home)

@@ -8,13 +8,15 @@
 
 /* It was found damaged. */
 void pyro_template_note(int templates, const char *name, const char *reason);
-/* A guest could not be restored from it. */
-void pyro_template_note_failure(int templates, const char *name, const char *reason);
+/* A guest could not be restored from the one made at that time (epoch seconds); or it could not
+ * even be made: 0. Counts once for each. */
+void pyro_template_note_failure(int templates, const char *name, const char *reason,
+                                double made_at);
 /* One could: the failures are forgotten, if there were any. */
 void pyro_template_note_success(int templates, const char *name);
 
 unsigned pyro_template_failures(int templates, const char *name);
-/* Whether the last failure was after that time (epoch seconds). */
-bool pyro_template_failed_since(int templates, const char *name, double since);
+/* Whether the last failure was of the one made at that time. */
+bool pyro_template_has_failed(int templates, const char *name, double made_at);
 
 #endif

@@ -93,7 +93,7 @@ static int check(int templates, int directory, const json_t *manifest,
         snprintf(reason, reason_size, "this host's clock runs at another frequency");
         return -EUCLEAN;
     }
-    if (pyro_template_failed_since(templates, key->name, pyro_json_real(manifest, "made_at", 0))) {
+    if (pyro_template_has_failed(templates, key->name, pyro_json_real(manifest, "made_at", 0))) {
         snprintf(reason, reason_size, "a guest could not be restored from it");
         return -EUCLEAN;
     }
@@ -101,7 +101,7 @@ static int check(int templates, int directory, const json_t *manifest,
 }
 
 int pyro_template_open(int templates, const struct pyro_template_key *key, uint32_t tsc_khz,
-                       char *reason, size_t reason_size)
+                       double *ret_made_at, char *reason, size_t reason_size)
 {
     cleanup_close int directory =
         openat(templates, key->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -109,14 +109,22 @@ int pyro_template_open(int templates, const struct pyro_template_key *key, uint3
         return -errno;
     cleanup_json json_t *manifest = pyro_template_manifest_read(templates, key->name);
     int r = check(templates, directory, manifest, key, tsc_khz, reason, reason_size);
+    if (ret_made_at)
+        *ret_made_at = pyro_json_real(manifest, "made_at", 0);
     return r < 0 ? r : steal_fd(&directory);
+}
+
+static double time_of(int directory, const char *path)
+{
+    struct stat status;
+    if (fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    return (double)status.st_mtim.tv_sec + (double)status.st_mtim.tv_nsec / 1e9;
 }
 
 double pyro_template_last_use(int templates, const char *name)
 {
-    cleanup_free char *path = pyro_text_format("%s.use", name);
-    struct stat status;
-    if (!path || fstatat(templates, path, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
-    return (double)status.st_mtim.tv_sec + (double)status.st_mtim.tv_nsec / 1e9;
+    cleanup_free char *use = pyro_text_format("%s.use", name);
+    double used_at = use ? time_of(templates, use) : 0, made_at = time_of(templates, name);
+    return MAX(used_at, made_at);
 }

@@ -47,9 +47,10 @@ extern const struct pyro_shape pyro_template_default_shape;
 
 /* A template in use. */
 struct pyro_template {
-    char *path; /* NULL: there is none, the guest boots */
-    char *name; /* NULL when templates are switched off */
-    int lock;   /* to be held as long as a clone lives */
+    char *path;     /* NULL: there is none, the guest boots */
+    char *name;     /* NULL when templates are switched off */
+    int lock;       /* to be held as long as a clone lives */
+    double made_at; /* epoch seconds: which one it is of that name */
 };
 
 /* $PYRO_TEMPLATES=off: they are neither used nor made. */
@@ -63,20 +64,20 @@ void pyro_template_acquire(const struct pyro_template_source *source,
                            struct pyro_template *ret_template);
 void pyro_template_finish(struct pyro_template *template_);
 
-/* How a start from it went, as the supervisor tells it (boot_kind, boot_fallback): a clone that
- * could not be started is noted for doctor and for the next start, which makes the template anew.
+/* How a start from it went, as the supervisor tells it: when it was the template's fault that a
+ * clone could not be started, that is noted for doctor and for the next start, which makes it anew.
  */
-void pyro_template_report(const struct pyro_home *home, const char *name, const char *boot_json);
+void pyro_template_report(const struct pyro_home *home, const struct pyro_template *template_,
+                          const char *boot_json);
 
 /* Makes one now, unless a usable one is there. Another process that is making it is waited for.
  * PYRO_ERROR_BOOT_FAILED and whatever else starting a guest can bring, PYRO_ERROR_DISK_FULL. */
 int pyro_template_make(const struct pyro_template_source *source,
                        const struct pyro_observer *observer, struct pyro_error *error);
 
-/* The environment's templates as JSON objects. A new reference, NULL when out of memory. */
-json_t *pyro_template_list(const struct pyro_home *home, const struct pyro_host *host,
-                           const struct pyro_environment *environment,
-                           const struct pyro_installation *installation);
+/* The environment's templates as JSON objects; the source's shape does not matter. A new reference,
+ * NULL when out of memory. */
+json_t *pyro_template_list(const struct pyro_template_source *today);
 
 /* Removes those that nothing can use, and the remains of makers that died; adds to the `deleted`,
  * `count` and `freed_bytes` of a prune's result. Never what a live guest uses. */
