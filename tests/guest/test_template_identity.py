@@ -14,7 +14,7 @@ from conftest import BASE, Pyro
 
 ENVIRONMENT = "debian:12"
 CLOCK_BOUND = 0.050  # seconds between host and guest
-READINGS = 20
+READINGS, CLONES = 20, 3
 
 
 @pytest.fixture(scope="module")
@@ -109,22 +109,29 @@ def test_what_is_read_is_what_the_environment_has(clones, home, tmp_path):
     assert clones[0]["disk"]["cached"]["/usr/bin/python3.11"] == digest.split()[0]
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_clock(pyro, number):
-    """Asked many times how late it is; the answer that came fastest must be right. The first is asked of a guest
-    that has just been restored, and a busy host must only be quick once."""
+def clock_of_a_clone(pyro):
+    """Its clock between two looks at ours. It is asked many times, and the answer that came fastest tells most."""
     script = "while read x; do echo $EPOCHREALTIME; done"
-    best = None
+    readings = []
     with pyro.popen("run", BASE, "--", "bash", "-c", script, stdin=subprocess.PIPE) as process:
         for _ in range(READINGS):
             before = time.time()
             process.stdin.write(b"\n")
             process.stdin.flush()
             guest = float(process.stdout.readline())
-            after = time.time()
-            if not best or after - before < best[2] - best[0]:
-                best = before, guest, after
+            readings.append((before, guest, time.time()))
         process.stdin.close()
         process.wait(60)
-    before, guest, after = best
-    assert before - CLOCK_BOUND <= guest <= after + CLOCK_BOUND, (guest - before, after - guest)
+    return min(readings, key=lambda reading: reading[2] - reading[0])
+
+
+def test_clock(pyro):
+    """A clone is late by as long as the time took to reach it, which on an overloaded host can be more than the bound:
+    of a few clones one must have been told in time. A clock that is not set is late by the template's age."""
+    seen = []
+    for _ in range(CLONES):
+        before, guest, after = clock_of_a_clone(pyro)
+        seen.append((guest - before, after - guest))
+        if before - CLOCK_BOUND <= guest <= after + CLOCK_BOUND:
+            return
+    pytest.fail(f"no clone's clock was within {CLOCK_BOUND} s: {seen}")
