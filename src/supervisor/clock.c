@@ -11,7 +11,10 @@
 #include "base/clock.h"
 #include "supervisor/supervisor.h"
 
-enum { JUMP_NS = 100 * 1000 * 1000 }; /* less is drift, or a clock being slewed */
+enum {
+    JUMP_NS = 100 * 1000 * 1000, /* less is drift, or a clock being slewed */
+    LATE_US = 20 * 1000,
+};
 
 /* Changes when the wall clock is set and when the host slept, else hardly. */
 static int64_t host_offset_ns(void)
@@ -28,6 +31,13 @@ static void send(struct supervisor *supervisor, enum pyro_clock_mode mode)
 void clock_note(struct supervisor *supervisor)
 {
     supervisor->clock_offset_ns = host_offset_ns();
+    supervisor->clock_told_us = pyro_now_us();
+}
+
+void clock_confirm(struct supervisor *supervisor)
+{
+    if (pyro_now_us() - supervisor->clock_told_us > LATE_US)
+        send(supervisor, PYRO_CLOCK_STEP);
 }
 
 void clock_check(struct supervisor *supervisor)

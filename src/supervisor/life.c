@@ -148,6 +148,7 @@ static void run(struct supervisor *supervisor)
     supervisor->was_running = true;
     boot_done(supervisor);
     serve_state(supervisor);
+    clock_confirm(supervisor);
     command_send_waiting(supervisor);
 }
 

@@ -136,6 +136,7 @@ struct supervisor {
     struct pyro_timer freeze_deadline;
     struct pyro_source clock;
     int64_t clock_offset_ns; /* the host's wall clock to its monotonic one, when last told */
+    uint64_t clock_told_us;
 
     /* boot.c */
     bool has_own_disk; /* there was a start before this one: its disk is kept */
@@ -201,7 +202,10 @@ int pyro_qmp_ignore_shared(struct pyro_qmp *qmp, pyro_qmp_reply reply, void *use
 
 /* clock.c */
 int clock_watch(struct supervisor *supervisor);
-void clock_note(struct supervisor *supervisor);   /* the guest was told the time just now */
+void clock_note(struct supervisor *supervisor); /* the guest was told the time just now */
+/* The guest has its identity. When it took long to get it, on a busy host, so did the time: it is
+ * told once more, just before its first command. */
+void clock_confirm(struct supervisor *supervisor);
 void clock_check(struct supervisor *supervisor);  /* tells it again when the host's clock jumped */
 void clock_adjust(struct supervisor *supervisor); /* and else corrects what has drifted */
 
