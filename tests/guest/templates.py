@@ -79,9 +79,8 @@ def restamp(directory):
     for name in manifest["files"]:
         status = os.stat(directory / name)
         manifest["files"][name].update(
-            device=status.st_dev, inode=status.st_ino, size=status.st_size,
-            mtime_ns=status.st_mtime_ns, ctime_ns=status.st_ctime_ns,
-        )  # fmt: skip
+            inode=status.st_ino, size=status.st_size, mtime_ns=status.st_mtime_ns, ctime_ns=status.st_ctime_ns
+        )
     path.write_text(json.dumps(manifest))
 
 
