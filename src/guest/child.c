@@ -58,12 +58,26 @@ static void search(char **words, char **environment)
     errno = denied ? denied : ENOENT;
 }
 
+/* Tells the agent that the command was never started; without that it would count as one that
+ * ended. */
+__attribute__((noreturn)) static void give_up(int report, struct pyro_launch_failure failure)
+{
+    ssize_t ignored = write(report, &failure, sizeof(failure));
+    (void)ignored;
+    _exit(127);
+}
+
 /* The process may wait for long, and would keep what it has open: the end of another command's
  * stdin would never come. */
 static void keep_only(int fds[PYRO_CHILD_FDS])
 {
-    for (int i = 0; i < PYRO_CHILD_FDS; i++)
-        fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, PYRO_CHILD_FDS); /* out of each other's way */
+    for (int i = 0; i < PYRO_CHILD_FDS; i++) {
+        int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, PYRO_CHILD_FDS); /* out of each other's way */
+        if (fd < 0)
+            give_up(fds[PYRO_CHILD_REPORT],
+                    (struct pyro_launch_failure){.step = PYRO_LAUNCH_ORDERS, .error = errno});
+        fds[i] = fd;
+    }
     for (int i = 0; i < PYRO_CHILD_FDS; i++) {
         if (dup3(fds[i], i, i > STDERR_FILENO ? O_CLOEXEC : 0) < 0)
             _exit(126);
@@ -152,8 +166,5 @@ void pyro_child_run(int fds[PYRO_CHILD_FDS])
     const uint8_t *orders = wait_for_orders(&size);
     if (!orders)
         _exit(0);
-    struct pyro_launch_failure failure = launch(orders, size, shell, pwd);
-    ssize_t ignored = write(PYRO_CHILD_REPORT, &failure, sizeof(failure));
-    (void)ignored;
-    _exit(127);
+    give_up(PYRO_CHILD_REPORT, launch(orders, size, shell, pwd));
 }
