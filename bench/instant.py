@@ -95,7 +95,7 @@ class Guest:
         self.decoder, self.stream = frames.Decoder(), 0
 
     def run(self, *words):
-        """Seconds from sending EXEC to the first byte of EXITED, and stdout."""
+        """Seconds from sending EXEC to the first byte of EXITED, stdout, and seconds as the guest has them."""
         self.stream += 1
         out = b""
         started = time.monotonic()
@@ -107,7 +107,7 @@ class Guest:
                 if kind == frames.DATA and channel == frames.STDOUT:
                     out += payload
                 elif kind == frames.EXITED and stream == self.stream:
-                    return arrived - started, out
+                    return arrived - started, out, frames.parse_exited(payload)[2] / 1e6
 
     def put_program(self, path, program):
         """Writes a program into the guest by its stdin."""
@@ -128,33 +128,29 @@ class Guest:
 
 
 def first_command(bench, rounds, program):
-    """Through pyro: EXEC to EXITED of `true` as the first command of a fresh guest, and as a later one. In the guest: fork, exec and
-    wait for `true` by a static program, which is itself that guest's first command, and again."""
-    figures = {"first": [], "later": [], "guest_first": [], "guest_later": []}
+    """`true` in fresh guests, from EXEC to EXITED as seen from here, as the first command and as a later one. Beside it what the guest
+    itself needs: for the first, the agent's own measure of it, because any other program would have been the first command; for later
+    ones, a static program there that forks, executes and waits."""
+    figures = {"first": [], "first_in_guest": [], "later": [], "guest_loop": []}
     for _ in range(rounds):
         guest = Guest(bench)
-        figures["first"].append(guest.run("true")[0])
+        seconds, _, in_guest = guest.run("true")
+        figures["first"].append(seconds)
+        figures["first_in_guest"].append(in_guest)
         guest.run("true")
         figures["later"] += [guest.run("true")[0] for _ in range(5)]
-        guest.close()
-        guest = Guest(bench)
         guest.put_program("/dev/shm/spawn-true", program)
-        times = [float(line) / 1e6 for line in guest.run("/dev/shm/spawn-true", "8")[1].split()]
-        figures["guest_first"].append(times[0])
-        figures["guest_later"] += times[3:]
+        figures["guest_loop"] += [float(line) / 1e6 for line in guest.run("/dev/shm/spawn-true", "8")[1].split()][3:]
         guest.close()
     return figures
 
 
 def burst(words, env, count):
-    """Starts `count` at once; seconds until all are over, and of each."""
+    """Starts `count` at once; seconds until all are over."""
     started = time.monotonic()
-    waiting = {subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL): None for _ in range(count)}
-    own = []
-    for process in waiting:
+    for process in [subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for _ in range(count)]:
         assert process.wait(300) == 0
-    seconds = time.monotonic() - started
-    return seconds, own
+    return time.monotonic() - started
 
 
 def burst_latencies(words, env, count):
@@ -247,15 +243,15 @@ def measure(bench, rounds, count, program):
     commands = first_command(bench, max(3, rounds // 4), program)
     bursts = {"pyro": [], "floor": []}
     for _ in range(3):
-        bursts["pyro"].append(burst(bench.run_words, bench.pyro.env, count)[0])
-        bursts["floor"].append(burst(bench.floor_words, bench.pyro.env, count)[0])
+        bursts["pyro"].append(burst(bench.run_words, bench.pyro.env, count))
+        bursts["floor"].append(burst(bench.floor_words, bench.pyro.env, count))
     latencies = burst_latencies([str(word) for word in bench.run_words], bench.pyro.env, count)
     still = idle(bench)
     return {
         "restored_to_cold": ratio(figures["restored"], figures["cold"]),
         "restored_to_floor": ratio(figures["restored"], figures["floor"]),
-        "first_true_to_guests_own": ratio(commands["first"], commands["guest_first"]),
-        "later_true_to_guests_own": ratio(commands["later"], commands["guest_later"]),
+        "first_true_to_guests_own": ratio(commands["first"], commands["first_in_guest"]),
+        "later_true_to_guests_loop": ratio(commands["later"], commands["guest_loop"]),
         "burst_throughput_to_floor": ratio(bursts["floor"], bursts["pyro"]),
         "private_mib_beyond_floor": round(still["private_mib"] - still["floor_private_mib"], 2),
         "template_unchanged": before == bench.hash(),
@@ -273,7 +269,8 @@ def measure(bench, rounds, count, program):
 BARS = (
     ("restored_to_cold", "whole `pyro run -- true`, restored against cold", "at most 0.09"),
     ("restored_to_floor", "the same against the floor", "at most 1.25"),
-    ("first_true_to_guests_own", "first `true` against the guest's own fork and exec", "at most 1.3"),
+    ("first_true_to_guests_own", "first `true`, agent ready to exit, against the guest's own time", "at most 1.3"),
+    ("later_true_to_guests_loop", "later `true` against a loop of fork and exec in the guest", "no bar"),
     ("burst_throughput_to_floor", "throughput of a burst against the floor's", "at least 0.85"),
     ("private_mib_beyond_floor", "private memory of an idle guest beyond the floor's, MiB", "at most 4"),
     ("template_unchanged", "the template's hash before and after", "equal"),
@@ -282,9 +279,9 @@ BARS = (
 
 def show(result):
     for key, text, bar in BARS:
-        print(f"{text:60} {result[key]!s:>8}   {bar}")
+        print(f"{text:64} {result[key]!s:>8}   {bar}")
     still = result["idle"]
-    print(f"{'CPU of an idle guest, percent of a core':60} {still['cpu_percent']:>8}   at most {still['floor_cpu_percent']}")
+    print(f"{'CPU of an idle guest, percent of a core':64} {still['cpu_percent']:>8}   at most {still['floor_cpu_percent']}")
     for name, one in result["time_to_interactive"].items():
         print(f"time to interactive, {name:12} median {one['median_ms']:8.1f} ms  p95 {one['p95_ms']:8.1f} ms  "
               f"p99 {one['p99_ms']:8.1f} ms")  # fmt: skip
