@@ -92,12 +92,16 @@ static void run(struct supervisor *supervisor)
 }
 
 /* QEMU first, then what it used, then the row, then the clients: whoever sees its connection end
- * can rely on nothing being left. */
+ * can rely on nothing being left. Of a one-shot VM, whose disk nobody will use again, QEMU need
+ * only be killed: the kernel takes its memory apart while the caller goes on. */
 static void finish(struct supervisor *supervisor, int lock)
 {
     if (getenv("PYRO_LOG_DIR"))
         boot_save_logs(supervisor);
-    boot_finish(supervisor);
+    if (supervisor->config.one_shot)
+        pyro_machine_kill(&supervisor->machine);
+    else
+        boot_finish(supervisor);
     command_finish_all(supervisor);
     unlinkat(supervisor->directory, "socket", 0);
     if (!supervisor->has_own_disk && !supervisor->was_running) /* nothing of the VM's is on it */
@@ -109,6 +113,9 @@ static void finish(struct supervisor *supervisor, int lock)
     /* A VM that others will look at must be free to be started before they hear that it ended. */
     close(lock);
     serve_close(supervisor);
+    if (supervisor->owner_fd >= 0)
+        close(supervisor->owner_fd);
+    boot_finish(supervisor);
 }
 
 static int set_up(struct supervisor *supervisor, const char *vm_id, struct pyro_error *error)
@@ -173,7 +180,7 @@ int main(int argc, char **argv)
     fcntl(lock, F_SETFD, FD_CLOEXEC);
     fcntl(atoi(argv[5]), F_SETFD, FD_CLOEXEC); /* the environment's lock: held until the end */
     static struct supervisor supervisor = {
-        .directory = -1, .state_fd = -1, .machine = PYRO_MACHINE_INIT};
+        .directory = -1, .state_fd = -1, .owner_fd = -1, .machine = PYRO_MACHINE_INIT};
     if (argc == 8) {
         supervisor.template_path = strdup(argv[6]);
         fcntl(atoi(argv[7]), F_SETFD, FD_CLOEXEC); /* the template's lock: the same */

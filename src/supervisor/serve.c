@@ -32,7 +32,9 @@ static void drop(struct client *client)
     pyro_source_remove(&client->source);
     /* The owner's descriptor stays open to the very end: its end tells the client that nothing of
      * the VM is left. */
-    if (!was_owner)
+    if (was_owner)
+        supervisor->owner_fd = client->source.fd;
+    else
         close(client->source.fd);
     pyro_buffer_finish(&client->in);
     pyro_buffer_finish(&client->out);

@@ -163,6 +163,7 @@ struct supervisor {
     struct pyro_source listener;
     struct client *clients;
     unsigned client_count;
+    int owner_fd; /* of the owner that was dropped, -1: none */
 
     /* command.c */
     struct command *commands;

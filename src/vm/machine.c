@@ -247,15 +247,22 @@ static void release(struct pyro_machine *machine)
     *machine = nothing;
 }
 
-void pyro_machine_finish(struct pyro_machine *machine)
+void pyro_machine_kill(struct pyro_machine *machine)
 {
-    if (!machine || machine->pid <= 0)
+    if (machine->pid <= 0)
         return;
     unsigned long long ignored;
     learn_qemu_pid(machine);
     if (machine->qemu_pid > 0 && read_ticks(machine, &ignored))
         kill(machine->qemu_pid, SIGKILL); /* for when there is no PID namespace that would do it */
     kill(machine->pid, SIGKILL);
+}
+
+void pyro_machine_finish(struct pyro_machine *machine)
+{
+    if (!machine || machine->pid <= 0)
+        return;
+    pyro_machine_kill(machine);
     pyro_process_wait(machine->pid);
     release(machine);
 }

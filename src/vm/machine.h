@@ -64,6 +64,10 @@ struct pyro_machine {
 int pyro_machine_start(const struct pyro_machine_config *config, int state_fd,
                        struct pyro_machine *ret_machine, struct pyro_error *error);
 
+/* Kills QEMU and everything in the jail without waiting for the end, which nothing can prevent any
+ * more. Follow with pyro_machine_finish(). */
+void pyro_machine_kill(struct pyro_machine *machine);
+
 /* Kills QEMU and everything in the jail, waits for the end, closes what is still open. NULL-safe
  * and idempotent. */
 void pyro_machine_finish(struct pyro_machine *machine);
