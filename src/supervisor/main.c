@@ -94,7 +94,7 @@ static void run(struct supervisor *supervisor)
 /* QEMU first, then what it used, then the row, then the clients: whoever sees its connection end
  * can rely on nothing being left. Of a one-shot VM, whose disk nobody will use again, QEMU need
  * only be killed: the kernel takes its memory apart while the caller goes on. */
-static void finish(struct supervisor *supervisor, int lock)
+static void finish(struct supervisor *supervisor, const int *locks, size_t lock_count)
 {
     if (getenv("PYRO_LOG_DIR"))
         boot_save_logs(supervisor);
@@ -108,10 +108,12 @@ static void finish(struct supervisor *supervisor, int lock)
         unlinkat(supervisor->directory, "overlay.qcow2", 0);
     if (supervisor->config.one_shot)
         pyro_bundle_remove(&supervisor->home, supervisor->config.vm_id);
-    record_change(supervisor);
+    if (!supervisor->config.one_shot || supervisor->owner_fd >= 0)
+        record_change(supervisor); /* else the owner is there, has the store open and does it */
     serve_state(supervisor);
-    /* A VM that others will look at must be free to be started before they hear that it ended. */
-    close(lock);
+    /* Whoever hears that it ended may start it, or prune what it used. */
+    for (size_t i = 0; i < lock_count; i++)
+        close(locks[i]);
     serve_close(supervisor);
     if (supervisor->owner_fd >= 0)
         close(supervisor->owner_fd);
@@ -173,18 +175,18 @@ int main(int argc, char **argv)
         return 2;
     }
     const char *vm_id = argv[2];
-    int client = atoi(argv[3]), lock = atoi(argv[4]);
+    int client = atoi(argv[3]);
+    /* Of the bundle, the environment and the template: held until the end. */
+    const int locks[] = {atoi(argv[4]), atoi(argv[5]), argc == 8 ? atoi(argv[7]) : -1};
     become_daemon();
     signal(SIGPIPE, SIG_IGN);
     fcntl(client, F_SETFD, FD_CLOEXEC);
-    fcntl(lock, F_SETFD, FD_CLOEXEC);
-    fcntl(atoi(argv[5]), F_SETFD, FD_CLOEXEC); /* the environment's lock: held until the end */
+    for (size_t i = 0; i < ARRAY_SIZE(locks); i++)
+        fcntl(locks[i], F_SETFD, FD_CLOEXEC);
     static struct supervisor supervisor = {
         .directory = -1, .state_fd = -1, .owner_fd = -1, .machine = PYRO_MACHINE_INIT};
-    if (argc == 8) {
+    if (argc == 8)
         supervisor.template_path = strdup(argv[6]);
-        fcntl(atoi(argv[7]), F_SETFD, FD_CLOEXEC); /* the template's lock: the same */
-    }
     struct pyro_error error;
     if (pyro_home_init(&supervisor.home, argv[1], NULL, &error) < 0 ||
         set_up(&supervisor, vm_id, &error) < 0) {
@@ -193,6 +195,6 @@ int main(int argc, char **argv)
     }
     serve_add(&supervisor, client, supervisor.config.one_shot);
     run(&supervisor);
-    finish(&supervisor, lock);
+    finish(&supervisor, locks, argc == 8 ? 3 : 2);
     return 0;
 }

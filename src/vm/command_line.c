@@ -12,12 +12,13 @@
 /* The self-tests of the kernel's ciphers are a fifth of a boot under emulation. Nor do mitigations
  * protect anything there (guest code never runs on the CPU itself), and zeroing what is allocated
  * guards a guest's kernel against itself at 5 % of its boot. Security modules that have no policy
- * are asked at every step all the same: a tenth of what the first command of a clone executes. */
+ * are asked at every step all the same, and pressure is accounted for at every switch: a tenth of
+ * what the first command of a clone executes. */
 char *pyro_command_line_kernel(const struct pyro_machine_config *config)
 {
     static const char common[] =
         "console=ttyS0 quiet reboot=t panic=-1 cryptomgr.notests nowatchdog";
-    static const char emulated[] = "mitigations=off init_on_alloc=0 lsm=";
+    static const char emulated[] = "mitigations=off init_on_alloc=0 lsm= psi=0";
     if (config->kvm)
         return pyro_text_format("%s", common);
     const char *layout = config->fixed_layout ? " norandmaps" : "";
