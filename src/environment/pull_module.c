@@ -1,5 +1,5 @@
-/* A pull needs libraries that take longer to load than a guest takes to be set going: they come with
- * a module that is loaded by whoever pulls. */
+/* A pull needs libraries that take longer to load than a guest takes to be set going: they come
+ * with a module that is loaded by whoever pulls. */
 #include <dlfcn.h>
 #include <string.h>
 

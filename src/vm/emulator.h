@@ -18,8 +18,8 @@ void pyro_emulator_parse_version(const char *output, char *version, size_t versi
 /* Whether a QEMU of that version can run our machines. `reason` says why not, or what to know. */
 bool pyro_emulator_judge(const char *path, const char *version, char *reason, size_t reason_size);
 
-/* Whether an emulator of that version translates a program anew whenever it lies at another address:
- * before 8.0, and then it is half of what starting a program costs. */
+/* Whether an emulator of that version translates a program anew whenever it lies at another
+ * address: before 8.0, and then it is half of what starting a program costs. */
 bool pyro_emulator_wants_fixed_layout(const char *version);
 
 /* Whether a QEMU of that version can open a file that is mapped privately for reading only. */

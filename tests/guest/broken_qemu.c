@@ -1,5 +1,5 @@
-/* QEMU, but one that cannot restore a guest: it ends at once, or (HANGS) uses up its time doing nothing. A program and no
- * script, because it is run where there is no shell. */
+/* QEMU, but one that cannot restore a guest: it ends at once, or (HANGS) uses up its time doing
+ * nothing. A program and no script, because it is run where there is no shell. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,7 +1,8 @@
 /* Preloaded into pyro's programs by tests: what cannot be had from outside.
  *
- *   PYRO_TEST_CLOCK=FILE   the wall clock is off by the seconds that FILE says, as after a host's sleep
- *   PYRO_TEST_HOLD=FILE    a template's maker makes FILE and stops for good where it would install what it has made */
+ *   PYRO_TEST_CLOCK=FILE   the wall clock is off by the seconds that FILE says, as after a host's
+ * sleep PYRO_TEST_HOLD=FILE    a template's maker makes FILE and stops for good where it would
+ * install what it has made */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -39,7 +40,8 @@ int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned
     static int (*real)(int, const char *, int, const char *, unsigned);
     const char *mark = getenv("PYRO_TEST_HOLD");
     if (!real)
-        real = (int (*)(int, const char *, int, const char *, unsigned))dlsym(RTLD_NEXT, "renameat2");
+        real =
+            (int (*)(int, const char *, int, const char *, unsigned))dlsym(RTLD_NEXT, "renameat2");
     if (mark && strncmp(from, ".new-", 5) == 0) {
         close(open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         for (;;)

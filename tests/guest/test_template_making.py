@@ -120,7 +120,7 @@ def test_a_maker_that_hangs(none, shim, tmp_path):
     began = time.time() - 60
     os.utime(own.templates / f"{staged[5:]}.lock", (began, began))
     assert own.start()["boot_kind"] == "cold"
-    assert own.processes() == {maker: "pyro-template"}
+    wait_until(lambda: own.processes() == {maker: "pyro-template"}, 2, "nothing but the maker")
     os.kill(maker, signal.SIGKILL)
     own.settle()
     own.make()
