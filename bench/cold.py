@@ -51,7 +51,7 @@ def floor(installation, words):
         ours, theirs = socket.socketpair()
         command = [
             os.environ.get("PYRO_QEMU", "qemu-system-x86_64"), "-M", "microvm", "-accel",
-            "tcg,thread=multi", "-cpu", "max", "-m", str(MEM_MIB), "-nodefaults",
+            "tcg,thread=multi", "-cpu", "max,-erms", "-m", str(MEM_MIB), "-nodefaults",
             "-no-user-config", "-display", "none", "-serial", "null", "-no-reboot",
             "-kernel", installation.kernel, "-initrd", place / "initrd",
             "-append", words,

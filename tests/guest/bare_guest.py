@@ -55,7 +55,7 @@ class Guest:
         card = ["-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-device,netdev=net"] if network else []
         self.started = time.monotonic()
         self.qemu = subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory_mib),
+            ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg,thread=multi", "-cpu", "max,-erms", "-m", str(memory_mib),
              "-nodefaults", "-no-user-config", "-display", "none", "-serial", f"file:{self.console}", "-no-reboot",
              "-kernel", str(installation.kernel), "-initrd", str(initrd),
              "-append", "console=ttyS0 quiet reboot=t panic=-1" + installation.kernel_words,
