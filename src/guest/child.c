@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "guest/tree.h"
 #include "wire/frame.h"
 #include "wire/pack.h"
 
@@ -132,6 +133,17 @@ static const char *enter(const char *directory, const char *pwd)
     return variable;
 }
 
+/* The agent waits for the report's end, as exec would bring it about, to tell that we have started.
+ */
+__attribute__((noreturn)) static void run_own(char *const *words)
+{
+    prctl(PR_SET_NAME, "pyro-tree");
+    close(PYRO_CHILD_STDIN);
+    close(PYRO_CHILD_ORDERS);
+    close(PYRO_CHILD_REPORT);
+    _exit(pyro_tree_command(words));
+}
+
 /* Returns only what went wrong. */
 static struct pyro_launch_failure launch(const uint8_t *orders, size_t size, const char *shell,
                                          const char *pwd)
@@ -145,6 +157,8 @@ static struct pyro_launch_failure launch(const uint8_t *orders, size_t size, con
     pwd = enter(exec.directory, pwd);
     if (!pwd)
         return (struct pyro_launch_failure){.step = PYRO_LAUNCH_DIRECTORY, .error = errno};
+    if (exec.flags & PYRO_EXEC_TREE)
+        run_own(exec.arguments);
     char **environment = pyro_environment_make(&exec, shell, pwd);
     if (!environment)
         errno = ENOMEM;

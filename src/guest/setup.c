@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -108,6 +109,16 @@ static int set_resolver(const struct pyro_setup *setup)
     return pyro_identity_write(PYRO_IDENTITY_RESOLVER, line);
 }
 
+/* The disk of a guest that is thrown away need not be in order at any moment (root.c); one that is
+ * kept must be, whenever QEMU or the host dies. */
+static int set_disk(const struct pyro_setup *setup)
+{
+    if (setup->durable &&
+        mount("", "/", NULL, MS_REMOUNT | MS_NOATIME, "barrier,auto_da_alloc") < 0)
+        return -errno;
+    return 0;
+}
+
 /* The clock comes last, so that it is right when SETUP_DONE tells that it is. */
 static int apply(const struct pyro_setup *setup, uint64_t received_ns, const char **ret_step)
 {
@@ -115,8 +126,10 @@ static int apply(const struct pyro_setup *setup, uint64_t received_ns, const cha
         const char *name;
         int (*apply)(const struct pyro_setup *setup);
     } steps[] = {
-        {"entropy", add_entropy},       {"hostname", set_hostname}, {"hosts", set_hosts},
-        {"machine-id", set_machine_id}, {"network", set_network},   {"resolver", set_resolver},
+        {"entropy", add_entropy}, {"hostname", set_hostname},
+        {"hosts", set_hosts},     {"machine-id", set_machine_id},
+        {"network", set_network}, {"resolver", set_resolver},
+        {"disk", set_disk},
     };
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
         *ret_step = steps[i].name;

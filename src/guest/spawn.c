@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/macros.h"
 
-enum { PIPE_SIZE = 256 * 1024 }; /* fewer turns for the same output */
+enum { PIPE_SIZE = 256 * 1024 }; /* fewer turns for the same data */
 
 /* fork() into the cgroup at once: moving a process later costs a grace period of RCU. */
 static pid_t fork_into(int cgroup)
@@ -58,7 +58,7 @@ static int open_all(struct pyro_spawn *ours, int theirs[PYRO_CHILD_FDS])
         r = open_pipe(&ours->report, &theirs[PYRO_CHILD_REPORT]);
     for (int i = 0; i < 3 && r == 0; i++)
         r = pyro_fd_set_nonblocking(ours->streams[i]);
-    for (int i = 1; i < 3 && r == 0; i++)
+    for (int i = 0; i < 3 && r == 0; i++)
         fcntl(ours->streams[i], F_SETPIPE_SZ, PIPE_SIZE); /* without it, the usual 64 KiB do */
     if (r == 0 && fcntl(ours->orders, F_SETPIPE_SZ, PYRO_FRAME_SIZE_MAX) < 0)
         r = -errno; /* the agent must never wait until orders are read */

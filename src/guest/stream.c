@@ -32,18 +32,28 @@ static void return_credit(struct pyro_input *input, size_t consumed)
     input->owed = 0;
 }
 
-/* Writes what the pipe takes. A command that closed its stdin is not waited for. */
-static void pump_input(struct pyro_input *input)
+/* Writes what the pipe takes and returns how much that is. A command that closed its stdin is not
+ * waited for: then it counts as all. */
+static size_t write_input(struct pyro_input *input, const uint8_t *bytes, size_t size)
 {
-    size_t before = input->waiting.size;
-    int r = input->fd >= 0 ? pyro_buffer_write(&input->waiting, input->fd) : -EPIPE;
-    if (r < 0 && r != -EAGAIN) {
-        close_input(input);
-        pyro_buffer_consume(&input->waiting, input->waiting.size);
+    ssize_t put = 0;
+    if (input->fd >= 0 && size > 0) {
+        do
+            put = write(input->fd, bytes, size);
+        while (put < 0 && errno == EINTR);
+        if (put < 0 && errno != EAGAIN)
+            close_input(input);
     }
-    return_credit(input, before - input->waiting.size);
+    return input->fd < 0 ? size : (size_t)MAX(put, (ssize_t)0);
+}
+
+/* Afterwards `consumed` more bytes are gone from the window. */
+static void go_on(struct pyro_input *input, size_t consumed)
+{
+    return_credit(input, consumed);
     if (input->ended && input->waiting.size == 0)
         close_input(input);
+    pyro_source_set(&input->source, input->waiting.size > 0 ? EPOLLOUT : 0);
 }
 
 static void on_input(struct pyro_source *source, uint32_t events)
@@ -51,12 +61,11 @@ static void on_input(struct pyro_source *source, uint32_t events)
     struct pyro_input *input = source->userdata;
     if (input->command->finished)
         return;
-    if (events & EPOLLERR) { /* nobody reads any more */
+    if (events & EPOLLERR) /* nobody reads any more */
         close_input(input);
-        events = 0;
-    }
-    pump_input(input);
-    pyro_source_set(source, input->waiting.size > 0 ? EPOLLOUT : 0);
+    size_t put = write_input(input, pyro_buffer_data(&input->waiting), input->waiting.size);
+    pyro_buffer_consume(&input->waiting, put);
+    go_on(input, put);
 }
 
 int pyro_input_init(struct pyro_input *input, struct pyro_command *command, int fd)
@@ -84,15 +93,10 @@ int pyro_input_receive(struct pyro_input *input, const uint8_t *bytes, uint32_t 
     input->window -= size;
     if (size == 0)
         input->ended = true;
-    if (input->fd < 0) {
-        return_credit(input, size);
-        return 0;
-    }
-    int r = pyro_buffer_append(&input->waiting, bytes, size);
-    if (r == 0) {
-        pump_input(input);
-        pyro_source_set(&input->source, input->waiting.size > 0 ? EPOLLOUT : 0);
-    }
+    size_t put = input->waiting.size == 0 ? write_input(input, bytes, size) : 0;
+    int r = pyro_buffer_append(&input->waiting, bytes + put, size - put);
+    if (r == 0)
+        go_on(input, put);
     return r;
 }
 

@@ -47,7 +47,10 @@ enum pyro_frame_sender {
     X(SEAL, 14, PYRO_TO_GUEST, 0, 0)                                                               \
     X(SEALED, 15, PYRO_FROM_GUEST, 0, 0)                                                           \
     X(CLOCK, 16, PYRO_TO_GUEST, 9, 9)                                                              \
-    X(FREEZE, 17, PYRO_FROM_CLIENT, 0, 0)
+    X(FREEZE, 17, PYRO_FROM_CLIENT, 0, 0)                                                          \
+    X(RECORDED, 18, PYRO_TO_CLIENT, 4, 4)                                                          \
+    X(KEEP, 19, PYRO_FROM_CLIENT, 4, PYRO_FRAME_PAYLOAD_MAX)                                       \
+    X(KEPT, 20, PYRO_TO_CLIENT, 0, 0)
 
 enum pyro_frame_type {
 #define X(name, number, senders, smallest, largest) PYRO_FRAME_##name = number,

@@ -80,7 +80,7 @@ int pyro_setup_pack(struct pyro_buffer *out, const struct pyro_setup *setup)
     pyro_pack_raw(pack, setup->entropy, sizeof(setup->entropy));
     pyro_pack_text(pack, setup->hostname);
     pyro_pack_text(pack, setup->machine_id);
-    pyro_pack_u8(pack, setup->has_network);
+    pyro_pack_u8(pack, (uint8_t)(setup->has_network | setup->durable << 1));
     pyro_pack_raw(pack, setup->mac, sizeof(setup->mac));
     pyro_pack_u32(pack, setup->address);
     pyro_pack_u32(pack, setup->gateway);
@@ -99,7 +99,9 @@ int pyro_setup_unpack(const uint8_t *payload, size_t size, struct pyro_setup *re
         memcpy(ret_setup->entropy, entropy, PYRO_ENTROPY_SIZE);
     pyro_unpack_text(&in, ret_setup->hostname, sizeof(ret_setup->hostname));
     pyro_unpack_text(&in, ret_setup->machine_id, sizeof(ret_setup->machine_id));
-    ret_setup->has_network = pyro_unpack_u8(&in) != 0;
+    uint8_t flags = pyro_unpack_u8(&in);
+    ret_setup->has_network = flags & 1;
+    ret_setup->durable = flags & 2;
     const uint8_t *mac = pyro_unpack_raw(&in, PYRO_MAC_SIZE);
     if (mac)
         memcpy(ret_setup->mac, mac, PYRO_MAC_SIZE);
@@ -254,6 +256,26 @@ int pyro_started_pack(struct pyro_buffer *out, uint32_t stream, uint32_t pid)
 int pyro_credit_pack(struct pyro_buffer *out, uint32_t stream, unsigned channel, uint32_t bytes)
 {
     return pack_u32(out, PYRO_FRAME_CREDIT, channel, stream, bytes);
+}
+
+int pyro_recorded_pack(struct pyro_buffer *out, uint32_t stream, uint32_t sequence)
+{
+    return pack_u32(out, PYRO_FRAME_RECORDED, PYRO_CHANNEL_NONE, stream, sequence);
+}
+
+int pyro_keep_pack(struct pyro_buffer *out, const char *seed_json)
+{
+    struct draft draft;
+    struct pyro_pack *pack = draft_start(&draft, out);
+    pyro_pack_text(pack, seed_json);
+    return draft_send(&draft, PYRO_FRAME_KEEP, PYRO_CHANNEL_NONE, 0);
+}
+
+int pyro_keep_unpack(const uint8_t *payload, size_t size, char *ret_seed_json, size_t capacity)
+{
+    struct pyro_unpack in = pyro_unpack_init(payload, size);
+    pyro_unpack_text(&in, ret_seed_json, capacity);
+    return finish(&in);
 }
 
 int pyro_u32_unpack(const uint8_t *payload, size_t size, uint32_t *ret_value)

@@ -29,6 +29,7 @@ struct pyro_setup {
     uint8_t entropy[PYRO_ENTROPY_SIZE]; /* credited to the kernel's generator, which is reseeded */
     char hostname[64];
     char machine_id[33]; /* 32 hex digits */
+    bool durable; /* the disk outlives the guest: writes reach it in their order */
     bool has_network;
     uint8_t mac[PYRO_MAC_SIZE];
     uint32_t address, gateway, dns; /* IPv4, host byte order: 10.0.2.15 is 0x0a00020f */
@@ -56,6 +57,7 @@ struct pyro_clock {
 /* EXEC. Unpacked vectors are NULL-terminated and point into `storage`. */
 enum pyro_exec_flags {
     PYRO_EXEC_STDIN = 1 << 0, /* stdin comes in DATA frames; without it, it is /dev/null */
+    PYRO_EXEC_TREE = 1 << 1,  /* `arguments` are of the agent's own commands about trees */
 };
 
 struct pyro_exec {
@@ -66,6 +68,8 @@ struct pyro_exec {
     const char *directory;
     char *storage; /* owned; NULL in one that is to be packed */
 };
+
+enum { PYRO_STATUS_TIMED_OUT = 124 }; /* as timeout(1) has it */
 
 /* EXITED: how a command ended, and after how long. */
 enum pyro_exit_kind {
@@ -92,7 +96,8 @@ enum pyro_vm_phase {
 
 struct pyro_state {
     uint8_t phase;
-    char boot_json[3072]; /* boot_ms and its parts as a JSON object; empty while booting */
+    char boot_json[3072]; /* boot_ms and its parts, and `about`: what the VM is, as a JSON object;
+                             empty while booting */
 };
 
 /* FAILURE: the VM is gone, or could not start. `code` is a pyro_error_code. */
@@ -126,7 +131,9 @@ int pyro_exec_unpack(const uint8_t *payload, size_t size, struct pyro_exec *ret_
 void pyro_exec_finish(struct pyro_exec *exec);
 int pyro_started_pack(struct pyro_buffer *out, uint32_t stream, uint32_t pid);
 int pyro_credit_pack(struct pyro_buffer *out, uint32_t stream, unsigned channel, uint32_t bytes);
-/* The one u32 of STARTED and CREDIT. */
+/* A workspace's command was written down under this number. */
+int pyro_recorded_pack(struct pyro_buffer *out, uint32_t stream, uint32_t sequence);
+/* The one u32 of STARTED, CREDIT and RECORDED. */
 int pyro_u32_unpack(const uint8_t *payload, size_t size, uint32_t *ret_value);
 int pyro_exited_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exited *exited);
 int pyro_exited_unpack(const uint8_t *payload, size_t size, struct pyro_exited *ret_exited);
@@ -134,6 +141,9 @@ int pyro_state_pack(struct pyro_buffer *out, const struct pyro_state *state);
 int pyro_state_unpack(const uint8_t *payload, size_t size, struct pyro_state *ret_state);
 int pyro_failure_pack(struct pyro_buffer *out, const struct pyro_failure *failure);
 int pyro_failure_unpack(const uint8_t *payload, size_t size, struct pyro_failure *ret_failure);
+/* KEEP: the text is how the workspace was seeded, as JSON. -EMSGSIZE when it is too long. */
+int pyro_keep_pack(struct pyro_buffer *out, const char *seed_json);
+int pyro_keep_unpack(const uint8_t *payload, size_t size, char *ret_seed_json, size_t capacity);
 int pyro_stop_pack(struct pyro_buffer *out, enum pyro_stop_kind kind);
 int pyro_stop_unpack(const uint8_t *payload, size_t size, enum pyro_stop_kind *ret_kind);
 

@@ -31,8 +31,8 @@ def setup(realtime_ns, entropy, hostname, machine_id, network=None):
                  + struct.pack("<B", network is not None) + mac + struct.pack("<IIIB", address, gateway, dns, prefix))
 
 
-def execute(stream, words, environment=(), directory="", stdin=False):
-    return frame(EXEC, stream, payload=struct.pack("<II", int(stdin), 0) + vector(words) + vector(environment)
+def execute(stream, words, environment=(), directory="", stdin=False, tree=False):
+    return frame(EXEC, stream, payload=struct.pack("<II", stdin | tree << 1, 0) + vector(words) + vector(environment)
                  + text(directory))
 
 
@@ -77,3 +77,80 @@ class Decoder:
             payload = bytes(self.buffer[HEADER.size:HEADER.size + length])
             del self.buffer[:HEADER.size + length]
             yield kind, stream, channel, payload
+
+
+# Trees
+ENTRY, TREE_DATA, DONE, TIMES, RESULT, END = range(1, 7)
+FILE, DIRECTORY, SYMLINK, LINK, OTHER, MISSING = range(1, 7)
+ENTRY_FIELDS, RESULT_FIELDS = struct.Struct("<BIQqqQ"), struct.Struct("<IQq")
+
+
+def record(kind, payload=b""):
+    return struct.pack("<IB", 1 + len(payload), kind) + payload
+
+
+def tree_text(value):
+    return text((value if isinstance(value, bytes) else value.encode()) + b"\0")
+
+
+def entry(kind, path, mode=0, size=0, mtime_ns=0, target=""):
+    return record(ENTRY, ENTRY_FIELDS.pack(kind, mode, size, mtime_ns, 0, 0) + tree_text(path) + tree_text(target))
+
+
+def tree_data(offset, content):
+    return record(TREE_DATA, struct.pack("<Q", offset) + content)
+
+
+def done(error=0):
+    return record(DONE, struct.pack("<I", error))
+
+
+def times(path, mode, mtime_ns):
+    return record(TIMES, struct.pack("<Iq", mode, mtime_ns) + tree_text(path))
+
+
+def end():
+    return record(END)
+
+
+def tree_file(path, content, mode=0o644, mtime_ns=0):
+    runs = b"".join(tree_data(at, content[at:at + PAYLOAD_MAX]) for at in range(0, len(content), PAYLOAD_MAX))
+    return entry(FILE, path, mode, len(content), mtime_ns) + runs + done()
+
+
+def parse_tree_text(payload, at):
+    size = int.from_bytes(payload[at:at + 4], "little")
+    value = payload[at + 4:at + 4 + size]
+    assert len(value) == size and value.index(0) == size - 1
+    return value[:-1], at + 4 + size
+
+
+def parse_entry(payload):
+    kind, mode, size, mtime_ns, ctime_ns, inode = ENTRY_FIELDS.unpack_from(payload)
+    path, at = parse_tree_text(payload, ENTRY_FIELDS.size)
+    target, at = parse_tree_text(payload, at)
+    assert at == len(payload)
+    return {"kind": kind, "mode": mode, "size": size, "mtime_ns": mtime_ns, "ctime_ns": ctime_ns, "inode": inode,
+            "path": path, "target": target}
+
+
+def parse_tree(stream):
+    """[(type, what it says)]: a dictionary of ENTRY, (offset, bytes) of DATA, the errno of DONE, a triple of RESULT."""
+    found, at = [], 0
+    while at < len(stream):
+        length, kind = struct.unpack_from("<IB", stream, at)
+        payload = bytes(stream[at + 5:at + 4 + length])
+        assert len(payload) == length - 1, "a record is cut"
+        at += 4 + length
+        if kind == ENTRY:
+            found.append((kind, parse_entry(payload)))
+        elif kind == TREE_DATA:
+            found.append((kind, (int.from_bytes(payload[:8], "little"), payload[8:])))
+        elif kind == DONE:
+            found.append((kind, int.from_bytes(payload, "little")))
+        elif kind == RESULT:
+            found.append((kind, RESULT_FIELDS.unpack(payload)))
+        else:
+            assert kind == END and not payload
+            found.append((kind, None))
+    return found
