@@ -1,7 +1,6 @@
 #include "environment/tarball.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,51 +61,15 @@ void pyro_tarball_finish(struct pyro_tarball *tarball)
 
 int pyro_tarball_clean_path(const char *path, char *target, struct pyro_error *error)
 {
-    char *at = target;
-    if (*path == '/')
-        return pyro_error_set(error, PYRO_ERROR_PULL_FAILED, "%s: an absolute name in the archive",
-                              path);
-    while (*path) {
-        size_t length = strcspn(path, "/");
-        if (length == 2 && memcmp(path, "..", 2) == 0)
-            return pyro_error_set(error, PYRO_ERROR_PULL_FAILED,
-                                  "the archive holds a name with \"..\" in it");
-        if (length > 255 || (size_t)(at - target) + length + 1 > PYRO_TAR_PATH_MAX)
-            return pyro_error_set(error, PYRO_ERROR_PULL_FAILED, "%.64s…: the name is too long",
-                                  path);
-        if (length > 0 && !(length == 1 && *path == '.')) {
-            if (at != target)
-                *at++ = '/';
-            memcpy(at, path, length);
-            at += length;
-        }
-        path += length;
-        path += *path == '/';
-    }
-    *at = '\0';
-    return 0;
-}
-
-/* Names are bytes, yet libarchive converts those in pax headers to the thread's locale. In "C" only
- * ASCII converts, and for all other names it warns and hands out the bytes as they are. */
-static int next_header(struct pyro_tarball *tarball)
-{
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!plain)
-        return ARCHIVE_FATAL;
-    locale_t before = uselocale(plain);
-    int r = archive_read_next_header(tarball->archive, &tarball->entry);
-    uselocale(before);
-    freelocale(plain);
-    if (r != ARCHIVE_WARN)
-        return r;
-    const char *reason = archive_error_string(tarball->archive);
-    return reason && strstr(reason, "can't be converted") ? ARCHIVE_OK : ARCHIVE_WARN;
+    const char *problem = pyro_tar_clean_path(path, target);
+    return problem ? pyro_error_set(error, PYRO_ERROR_PULL_FAILED, "%.64s: %s in the archive", path,
+                                    problem)
+                   : 0;
 }
 
 int pyro_tarball_next(struct pyro_tarball *tarball, struct pyro_error *error)
 {
-    int r = next_header(tarball);
+    int r = pyro_tar_next_header(tarball->archive, &tarball->entry);
     if (r == ARCHIVE_EOF)
         return 0;
     if (r != ARCHIVE_OK)

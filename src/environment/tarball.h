@@ -3,16 +3,11 @@
 #ifndef PYRO_ENVIRONMENT_TARBALL_H
 #define PYRO_ENVIRONMENT_TARBALL_H
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
-
-enum {
-    PYRO_TAR_PATH_MAX = 4095,
-};
+#include "environment/tar.h"
 
 /* No file of a guest's disk can be larger than the disk. */
 #define PYRO_TAR_FILE_MAX ((int64_t)16 << 30)

@@ -84,7 +84,7 @@ int pyro_tree_add(struct pyro_tree *tree, struct pyro_node *parent, const char *
 {
     if (length > PYRO_NAME_MAX)
         return -ENAMETOOLONG;
-    if (tree->count >= PYRO_TREE_MAX)
+    if (tree->count > PYRO_TREE_MAX)
         return -EOVERFLOW;
     if (tree->count >= tree->bucket_count) {
         int r = grow(tree);

@@ -8,7 +8,7 @@
 
 enum {
     PYRO_NAME_MAX = 255,
-    PYRO_TREE_MAX = 1000000, /* names in one tree */
+    PYRO_TREE_MAX = 1000000, /* names in one tree, without its root */
 };
 
 struct pyro_node {

@@ -1,0 +1,206 @@
+#include "workspace/push.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/text.h"
+
+enum {
+    OUT_MAX = 4 * PYRO_TREE_RECORD_MAX,
+    IN_FLIGHT_MAX = 64 * 1024 * 1024, /* names of entries that the guest has not answered for yet */
+    PROGRESS_MS = 200,
+};
+
+struct sending {
+    const struct pyro_push *push;
+    struct pyro_push_report report;
+    struct pyro_buffer out;       /* records that are packed and not sent */
+    struct pyro_buffer in;        /* what came of the next result */
+    struct pyro_buffer in_flight; /* names, each with its NUL */
+    bool source_over;
+    bool source_failed; /* `error` says why; what was sent before is in */
+    struct pyro_error error;
+    uint32_t refused; /* errno for the entry in front of `in_flight` */
+    bool complete;    /* the guest has it all */
+    char last[160];   /* the last entry that is in */
+    uint64_t reported_ms;
+};
+
+static int pack(struct pyro_buffer *out, const struct pyro_tree_record *record)
+{
+    switch (record->type) {
+    case PYRO_TREE_ENTRY:
+        return pyro_tree_entry_pack(out, &record->entry);
+    case PYRO_TREE_DATA:
+        return pyro_tree_data_pack(out, record->data.offset, record->data.bytes, record->data.size);
+    case PYRO_TREE_DONE:
+        return pyro_tree_done_pack(out, record->done);
+    default:
+        return pyro_tree_times_pack(out, &record->times);
+    }
+}
+
+static void report(struct sending *sending)
+{
+    const struct pyro_observer *observer = sending->push->observer;
+    uint64_t now = pyro_now_ms();
+    char message[96];
+    if (!observer || !observer->progress || now - sending->reported_ms < PROGRESS_MS)
+        return;
+    sending->reported_ms = now;
+    snprintf(message, sizeof(message), "%" PRIu64 " entries, %.1f MiB", sending->report.entry_count,
+             (double)sending->report.bytes_written / (1 << 20));
+    const struct pyro_progress progress = {
+        .operation = "push", .phase = "sending", .message = message};
+    observer->progress(observer->userdata, &progress);
+}
+
+/* One more record of the source, kept for the baseline and packed. -1 when that cannot go on. */
+static int take_record(struct sending *sending)
+{
+    const struct pyro_push *push = sending->push;
+    struct pyro_tree_record record;
+    struct pyro_error *error = &sending->error;
+    int r = pyro_tree_source_next(push->source, &record, error);
+    if (r == 0) {
+        sending->source_over = true;
+        return pyro_tree_end_pack(&sending->out);
+    }
+    if (r > 0 && push->baseline && pyro_baseline_add(push->baseline, &record, error) < 0)
+        r = -1;
+    if (r < 0)
+        return -1;
+    r = pack(&sending->out, &record);
+    if (r == 0 && record.type == PYRO_TREE_ENTRY)
+        r = pyro_buffer_append(&sending->in_flight, record.entry.path,
+                               strlen(record.entry.path) + 1);
+    if (r == 0 && record.type == PYRO_TREE_DATA)
+        sending->report.bytes_written += record.data.size;
+    return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot pass an entry on") : 0;
+}
+
+/* A source that fails ends the stream early: the guest then says what it has got until there. */
+static long on_input(void *userdata, uint8_t *bytes, size_t most, struct pyro_error *error)
+{
+    struct sending *sending = userdata;
+    (void)error;
+    while (!sending->source_over && sending->out.size < most &&
+           pyro_buffer_room(&sending->out) >= PYRO_TREE_RECORD_MAX) {
+        if (take_record(sending) < 0) {
+            sending->source_failed = sending->source_over = true;
+            break;
+        }
+    }
+    size_t size = MIN(most, sending->out.size);
+    if (size > 0)
+        memcpy(bytes, pyro_buffer_data(&sending->out), size);
+    pyro_buffer_consume(&sending->out, size);
+    report(sending);
+    return (long)size;
+}
+
+static int nonsense(struct pyro_error *error)
+{
+    return pyro_error_set(error, PYRO_ERROR_GUEST_FAILED,
+                          "the guest answered with something that is no result of a push");
+}
+
+static int take_result(struct sending *sending, const struct pyro_tree_result *result,
+                       struct pyro_error *error)
+{
+    struct pyro_buffer *in_flight = &sending->in_flight;
+    if (in_flight->size == 0 || sending->refused)
+        return nonsense(error);
+    if (result->error) {
+        sending->refused = result->error;
+        return 0;
+    }
+    const char *name = (const char *)pyro_buffer_data(in_flight);
+    snprintf(sending->last, sizeof(sending->last), "%s", name);
+    pyro_buffer_consume(in_flight, strlen(name) + 1);
+    if (sending->push->baseline)
+        pyro_baseline_note(sending->push->baseline, result);
+    sending->report.entry_count++;
+    return 0;
+}
+
+static int on_output(void *userdata, const uint8_t *bytes, size_t size, struct pyro_error *error)
+{
+    struct sending *sending = userdata;
+    struct pyro_tree_record record;
+    int r = pyro_buffer_append(&sending->in, bytes, size);
+    if (r < 0)
+        return nonsense(error);
+    while ((r = pyro_tree_decode(pyro_buffer_data(&sending->in), sending->in.size, &record)) > 0) {
+        if (record.type == PYRO_TREE_END)
+            sending->complete = true;
+        else if (record.type != PYRO_TREE_RESULT)
+            return nonsense(error);
+        else if (take_result(sending, &record.result, error) < 0)
+            return -1;
+        pyro_buffer_consume(&sending->in, record.size);
+    }
+    return r < 0 ? nonsense(error) : 0;
+}
+
+/* What failed, and how far it came. */
+static int explain(struct sending *sending, const struct pyro_error *call, struct pyro_error *error)
+{
+    const struct pyro_error *why = sending->source_failed ? &sending->error : call;
+    bool begun = sending->in_flight.size > 0;
+    cleanup_free char *name =
+        begun ? pyro_text_to_utf8(pyro_buffer_data(&sending->in_flight),
+                                  strlen((char *)pyro_buffer_data(&sending->in_flight)), NULL)
+              : NULL;
+    cleanup_free char *last = pyro_text_to_utf8(sending->last, strlen(sending->last), NULL);
+    struct pyro_error whole = *why;
+    if (sending->refused)
+        pyro_error_set_errno(&whole, PYRO_ERROR_PUSH_INCOMPLETE, (int)sending->refused,
+                             "the guest could not write '%.200s'", name ? name : "?");
+    else
+        pyro_error_set(&whole, why->code, "%s", why->message);
+    pyro_error_field(&whole, why->field);
+    size_t used = strlen(whole.message);
+    if (sending->report.entry_count == 0)
+        snprintf(whole.message + used, sizeof(whole.message) - used, "; nothing of it is in");
+    else
+        snprintf(whole.message + used, sizeof(whole.message) - used,
+                 "; the first %" PRIu64 " entries are in, up to '%s', the rest is not",
+                 sending->report.entry_count, last ? last : "?");
+    if (*why->hint || !sending->refused)
+        pyro_error_hint(&whole, "%s", why->hint);
+    else
+        pyro_error_hint(&whole, "mend that and push again: what is in already is replaced");
+    if (error)
+        *error = whole;
+    return -1;
+}
+
+int pyro_push_run(const struct pyro_push *push, struct pyro_push_report *ret_report,
+                  struct pyro_error *error)
+{
+    const char *const arguments[] = {"receive", push->root, push->destination,
+                                     push->baseline ? "new" : "merge", NULL};
+    struct sending sending = {.push = push, .reported_ms = pyro_now_ms()};
+    const struct pyro_tree_call call = {
+        .arguments = arguments, .userdata = &sending, .input = on_input, .output = on_output};
+    struct pyro_error why = PYRO_ERROR_INIT;
+    pyro_buffer_init(&sending.out, OUT_MAX);
+    pyro_buffer_init(&sending.in, 4 * PYRO_TREE_RECORD_MAX);
+    pyro_buffer_init(&sending.in_flight, IN_FLIGHT_MAX);
+    int r = push->channel->run(push->channel->userdata, &call, &why);
+    if (r == 0 && (!sending.complete || sending.in_flight.size > 0))
+        r = nonsense(&why);
+    if (r < 0)
+        explain(&sending, &why, error);
+    *ret_report = sending.report;
+    pyro_buffer_finish(&sending.out);
+    pyro_buffer_finish(&sending.in);
+    pyro_buffer_finish(&sending.in_flight);
+    return r;
+}
