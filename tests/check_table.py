@@ -30,7 +30,16 @@ NAMES = {
     "vm_network_info": (None, "vm_network_info", "network_info_vm"),
     "vm_reap_expired": (None, "vm_reap_expired", "reap_expired"),
     "doctor": ("doctor", None, None),
+    "workspace_create": ("workspace create", "workspace_create", "create_workspace"),
+    "workspace_sync_push": ("workspace sync push", "workspace_sync_push", "push_workspace_sync"),
+    "workspace_exec": ("workspace exec", "workspace_exec", "exec_workspace"),
+    "workspace_export": ("workspace export", "workspace_export", "export_workspace"),
+    "workspace_diff": ("workspace diff", "workspace_diff", "diff_workspace"),
+    "workspace_status": ("workspace status", "workspace_status", "status_workspace"),
+    "workspace_logs": ("workspace logs", "workspace_logs", "logs_workspace"),
+    "workspace_delete": ("workspace delete", "workspace_delete", "delete_workspace"),
 }
+FLAGS = {"output_path": "--output"}  # where the flag is not the parameter's name
 
 SHAPE = {
     "environment": ...,
@@ -40,6 +49,7 @@ SHAPE = {
     "allow_host_compat": False,
 }
 ID = {"vm_id": ...}
+WORKSPACE_ID = {"workspace_id": ...}
 # operation: {parameter: default}; ... means required
 PARAMETERS = {
     "env_list": {},
@@ -56,6 +66,14 @@ PARAMETERS = {
     "vm_network_info": ID,
     "vm_reap_expired": {},
     "doctor": {},
+    "workspace_create": {**SHAPE, "ttl_seconds": 86400, "seed_path": None},
+    "workspace_sync_push": {**WORKSPACE_ID, "source_path": ..., "dest": "/workspace"},
+    "workspace_exec": {**WORKSPACE_ID, "command": ..., "timeout_seconds": 30},
+    "workspace_export": {**WORKSPACE_ID, "path": ..., "output_path": ..., "force": False},
+    "workspace_diff": WORKSPACE_ID,
+    "workspace_status": WORKSPACE_ID,
+    "workspace_logs": WORKSPACE_ID,
+    "workspace_delete": WORKSPACE_ID,
 }
 
 ENTRY = """name version description platform distribution distribution_version default_packages source
@@ -67,6 +85,8 @@ RECORD = f"""vm_id environment state vcpu_count mem_mib ttl_seconds created_at e
     network_enabled allow_host_compat {ISOLATION}"""
 EXEC = f"""command exit_code stdout stderr stdout_truncated stderr_truncated stdout_bytes stderr_bytes
     stdout_path stderr_path duration_ms timed_out environment vm_id {ISOLATION} cleanup"""
+WORKSPACE = f"""workspace_id workspace_path workspace_seed command_count last_command service_count
+    running_service_count {RECORD}"""
 RESULTS = {
     "env_list": "catalog_version environments",
     "env_pull": f"{ENTRY} {INSTALLED}",
@@ -82,6 +102,14 @@ RESULTS = {
     "vm_network_info": "vm_id network_enabled guest_ip gateway dns mac backend",
     "vm_reap_expired": "reaped_vm_ids count",
     "doctor": "ok checks accelerator accelerator_reason isolation qemu_version home environments",
+    "workspace_create": WORKSPACE,
+    "workspace_status": WORKSPACE,
+    "workspace_sync_push": "workspace_id execution_mode workspace_sync",
+    "workspace_exec": "workspace_id sequence cwd " + EXEC.replace("cleanup", ""),
+    "workspace_export": "workspace_id workspace_path output_path artifact_type entry_count bytes_written",
+    "workspace_diff": "workspace_id changed summary entries patch",
+    "workspace_logs": "workspace_id count entries",
+    "workspace_delete": "workspace_id deleted",
 }
 
 RUN_FLAGS = """--vcpu-count --mem-mib --timeout-seconds --ttl-seconds --network
@@ -104,7 +132,8 @@ def check_operation(name, operation):
     expect(f"{name}: missing in the result", set(RESULTS[name].split()) - fields, set())
     for parameter in operation["parameters"]:
         if not parameter["positional"] and not parameter["rest"]:
-            flag = "--" + parameter["name"].replace("_", "-")
+            name_ = parameter["name"]
+            flag = FLAGS.get(name_, "--" + name_.replace("_", "-"))
             expect(f"{name}: flag of {parameter['name']}", parameter["flag"], flag)
 
 

@@ -41,7 +41,12 @@ extern "C" {
     X(CANCELLED, "cancelled", 130, "KeyboardInterrupt")                                            \
     X(OUT_OF_MEMORY, "out_of_memory", 125, "MemoryError")                                          \
     X(SYSTEM, "system", 125, "OSError")                                                            \
-    X(INTERNAL, "internal", 125, "RuntimeError")
+    X(INTERNAL, "internal", 125, "RuntimeError")                                                   \
+    X(UNKNOWN_WORKSPACE, "unknown_workspace", 2, "ValueError")                                     \
+    X(TOO_MANY_VMS, "too_many_vms", 125, "RuntimeError")                                           \
+    X(WORKSPACE_FAILED, "workspace_failed", 125, "RuntimeError")                                   \
+    X(PUSH_INCOMPLETE, "push_incomplete", 125, "RuntimeError")                                     \
+    X(SOURCE_CHANGED, "source_changed", 125, "RuntimeError")
 
 enum pyro_error_code {
     PYRO_ERROR_NONE = 0,

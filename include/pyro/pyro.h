@@ -37,9 +37,12 @@ enum pyro_stream {
     PYRO_STDERR = 2,
 };
 
+/* As `operation` of a progress: no step, but something the user should be told in any case. */
+#define PYRO_PROGRESS_NOTICE "notice"
+
 /* One step of long work. Strings are good until the callback returns. */
 struct pyro_progress {
-    const char *operation; /* "pull", "boot" */
+    const char *operation; /* "pull", "boot", "push", or PYRO_PROGRESS_NOTICE */
     const char *phase;     /* one word, stable: "packages", "image", "kernel", … */
     const char *message;   /* for people, one line */
     uint64_t done;         /* of `total`, in bytes unless the message says otherwise */

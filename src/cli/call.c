@@ -11,11 +11,31 @@
 
 enum { EXIT_FAILED = 125 };
 
+static bool runs_command(const struct pyro_operation *operation)
+{
+    for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
+        if (p->type == PYRO_TYPE_COMMAND)
+            return true;
+    }
+    return false;
+}
+
+/* A patch on a terminal is for people: in colour, and with nothing in it that a terminal would
+ * obey. */
+static bool is_patch_for_people(const struct cli *cli)
+{
+    return !runs_command(cli->operation) && isatty(STDOUT_FILENO);
+}
+
 static int on_output(void *userdata, enum pyro_stream stream, const void *bytes, size_t size)
 {
     struct cli *cli = userdata;
     cli_progress_clear(&cli->progress);
     cli->progress.wanted = false; /* what the guest writes must not be mixed with ours */
+    if (is_patch_for_people(cli)) {
+        cli_render_patch(bytes, size);
+        return 0;
+    }
     int fd = stream == PYRO_STDERR ? STDERR_FILENO : STDOUT_FILENO;
     int r = cli_write(fd, bytes, size, cli->cancel_fd);
     if (r < 0 && r != -ECANCELED)
@@ -27,15 +47,6 @@ static void on_progress(void *userdata, const struct pyro_progress *progress)
 {
     struct cli *cli = userdata;
     cli_progress_show(&cli->progress, progress);
-}
-
-static bool runs_command(const struct pyro_operation *operation)
-{
-    for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
-        if (p->type == PYRO_TYPE_COMMAND)
-            return true;
-    }
-    return false;
 }
 
 /* Input that somebody redirected. A terminal is not forwarded: there is no terminal in the guest.
@@ -105,13 +116,12 @@ static int call(struct cli *cli, const char *command, const json_t *given)
     struct pyro_error error = PYRO_ERROR_INIT;
     struct pyro_context *context = NULL;
     cleanup_json json_t *result = NULL;
-    bool streams = runs_command(cli->operation);
     const struct pyro_observer observer = {
         .userdata = cli,
-        .output = streams && !cli->json ? on_output : NULL,
+        .output = cli->operation->streams && !cli->json ? on_output : NULL,
         .progress = on_progress,
         .cancel_fd = cli->cancel_fd,
-        .stdin_fd = streams ? find_stdin() : -1,
+        .stdin_fd = runs_command(cli->operation) ? find_stdin() : -1,
     };
     int r = pyro_open(NULL, &context, &error);
     if (r == 0)

@@ -41,6 +41,8 @@ int cli_call(struct cli *cli, const json_t *given);
 int cli_fail(const struct cli *cli, const char *command, const struct pyro_error *error);
 
 /* render.c: a result for people. */
+/* A unified diff on the terminal. */
+void cli_render_patch(const char *patch, size_t size);
 void cli_render(const struct pyro_operation *operation, const json_t *result);
 
 #endif

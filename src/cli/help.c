@@ -152,6 +152,8 @@ static void print_environment(FILE *file)
     print_entry(file, "PYRO_LIBEXEC", "Directory of pyro-agent and pyro-supervisor");
     print_entry(file, "PYRO_BOOT_TIMEOUT_SECONDS",
                 "How long a guest may take to boot before it is tried once more");
+    print_entry(file, "PYRO_MAX_ACTIVE_VMS",
+                "How many VMs may run at once; otherwise one for each 256 MiB of memory");
     print_entry(file, "NO_COLOR", "Set to anything: no colours");
 }
 

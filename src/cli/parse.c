@@ -30,10 +30,11 @@ static const struct pyro_parameter *find_flag(const struct pyro_operation *opera
                                               const char *name, size_t length)
 {
     for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
-        if (p->positional || p->rest || strlen(p->name) != length)
+        const char *spelled = p->flag ? p->flag : p->name;
+        if (p->positional || p->rest || strlen(spelled) != length)
             continue;
         size_t same = 0;
-        while (same < length && name[same] == (p->name[same] == '_' ? '-' : p->name[same]))
+        while (same < length && name[same] == (spelled[same] == '_' ? '-' : spelled[same]))
             same++;
         if (same == length)
             return p;

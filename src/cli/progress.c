@@ -68,6 +68,11 @@ static void print_line(const struct pyro_progress *step)
 
 void cli_progress_show(struct cli_progress *progress, const struct pyro_progress *step)
 {
+    if (strcmp(step->operation, PYRO_PROGRESS_NOTICE) == 0) {
+        cli_progress_clear(progress);
+        cli_print(stderr, "pyro: %s\n", step->message);
+        return;
+    }
     if (!progress->wanted)
         return;
     struct pyro_progress known = *step;

@@ -5,14 +5,14 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "cli/cli.h"
+#include "cli/render.h"
 
-static const char *text(const json_t *object, const char *key)
+const char *cli_text(const json_t *object, const char *key)
 {
     return pyro_json_text(object, key, "");
 }
 
-static void print_size(const char *label, const json_t *object, const char *key)
+void cli_print_size(const char *label, const json_t *object, const char *key)
 {
     double bytes = (double)pyro_json_integer(object, key, 0);
     if (bytes >= 1024.0 * 1024 * 1024)
@@ -36,13 +36,13 @@ static void render_env_list(const json_t *result)
     int width = (int)strlen("NAME");
     json_array_foreach((json_t *)list, index, entry)
     {
-        width = MAX(width, (int)strlen(text(entry, "name")));
+        width = MAX(width, (int)strlen(cli_text(entry, "name")));
     }
     cli_print(stdout, "%-*s  INSTALLED  DESCRIPTION\n", width, "NAME");
     json_array_foreach((json_t *)list, index, entry)
     {
-        cli_print(stdout, "%-*s  %-9s  %s\n", width, text(entry, "name"), installed_word(entry),
-                  text(entry, "description"));
+        cli_print(stdout, "%-*s  %-9s  %s\n", width, cli_text(entry, "name"), installed_word(entry),
+                  cli_text(entry, "description"));
     }
 }
 
@@ -63,7 +63,7 @@ static void print_list(const json_t *list)
     }
 }
 
-static void print_time(const json_t *value)
+void cli_print_time(const json_t *value)
 {
     char when[64] = "";
     time_t seconds = (time_t)json_number_value(value);
@@ -91,9 +91,9 @@ static void print_templates(const json_t *templates)
                   index ? "\n                       " : "",
                   pyro_json_integer(entry, "vcpu_count", 0), pyro_json_integer(entry, "mem_mib", 0),
                   pyro_json_boolean(entry, "network", false) ? ", network" : "");
-        print_size("", entry, "disk_usage_bytes");
+        cli_print_size("", entry, "disk_usage_bytes");
         cli_print(stdout, "%s%s",
-                  usable ? "" : ", not usable: ", usable ? "" : text(entry, "problem"));
+                  usable ? "" : ", not usable: ", usable ? "" : cli_text(entry, "problem"));
     }
     if (json_array_size(templates) == 0)
         cli_print(stdout, "none: guests boot");
@@ -112,9 +112,9 @@ static void print_member(const json_t *result, const char *key, const json_t *va
     else if (json_is_null(value))
         cli_print(stdout, "-");
     else if (json_is_integer(value) && ends_with(key, "_bytes"))
-        print_size("", result, key);
+        cli_print_size("", result, key);
     else if (json_is_number(value) && ends_with(key, "_at"))
-        print_time(value);
+        cli_print_time(value);
     else if (json_is_integer(value))
         cli_print(stdout, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else {
@@ -138,9 +138,9 @@ static void render_members(const json_t *result)
 static void render_env_pull(const json_t *result)
 {
     cli_print(stdout, "%s is installed in %s (kernel %s, %" PRId64 " packages, ",
-              text(result, "name"), text(result, "install_dir"), text(result, "kernel_version"),
-              pyro_json_integer(result, "package_count", 0));
-    print_size("", result, "disk_usage_bytes");
+              cli_text(result, "name"), cli_text(result, "install_dir"),
+              cli_text(result, "kernel_version"), pyro_json_integer(result, "package_count", 0));
+    cli_print_size("", result, "disk_usage_bytes");
     cli_print(stdout, ")\n");
 }
 
@@ -150,7 +150,7 @@ static void render_env_prune(const json_t *result)
     const json_t *entry;
     json_array_foreach(json_object_get(result, "deleted"), index, entry)
     {
-        cli_print(stdout, "removed %s: %s\n", text(entry, "name"), text(entry, "reason"));
+        cli_print(stdout, "removed %s: %s\n", cli_text(entry, "name"), cli_text(entry, "reason"));
     }
     int64_t count = pyro_json_integer(result, "count", 0);
     if (count == 0) {
@@ -158,7 +158,7 @@ static void render_env_prune(const json_t *result)
         return;
     }
     cli_print(stdout, "%" PRId64 " removed, ", count);
-    print_size("", result, "freed_bytes");
+    cli_print_size("", result, "freed_bytes");
     cli_print(stdout, " free again\n");
 }
 
@@ -182,16 +182,16 @@ static const struct mark *find_mark(const char *status)
 
 static void render_check(const json_t *check, bool symbols, bool colours)
 {
-    const struct mark *mark = find_mark(text(check, "status"));
+    const struct mark *mark = find_mark(cli_text(check, "status"));
     fputs(colours ? mark->colour : "", stdout);
     if (symbols)
         fputs(mark->symbol, stdout);
     else
         printf("%-7s", mark->word);
     fputs(colours ? "\033[0m" : "", stdout);
-    cli_print(stdout, " %-16s %s\n", text(check, "name"), text(check, "detail"));
-    if (*text(check, "fix"))
-        cli_print(stdout, "%*s fix: %s\n", symbols ? 18 : 24, "", text(check, "fix"));
+    cli_print(stdout, " %-16s %s\n", cli_text(check, "name"), cli_text(check, "detail"));
+    if (*cli_text(check, "fix"))
+        cli_print(stdout, "%*s fix: %s\n", symbols ? 18 : 24, "", cli_text(check, "fix"));
 }
 
 static void render_doctor(const json_t *result)
@@ -204,7 +204,7 @@ static void render_doctor(const json_t *result)
         render_check(check, symbols, colours);
     }
     if (pyro_json_boolean(result, "ok", false))
-        cli_print(stdout, "\npyro run works here, with %s\n", text(result, "isolation"));
+        cli_print(stdout, "\npyro run works here, with %s\n", cli_text(result, "isolation"));
     else
         cli_print(stdout, "\npyro run cannot work here until the failed checks are mended\n");
 }
@@ -218,9 +218,9 @@ static void render_run(const json_t *result)
     cli_print(stderr, "pyro: exit status %" PRId64 " after %.2f s%s (%s",
               pyro_json_integer(result, "exit_code", -1), duration_ms / 1000,
               pyro_json_boolean(result, "timed_out", false) ? ", the time limit" : "",
-              text(result, "isolation"));
+              cli_text(result, "isolation"));
     if (json_is_number(boot_ms))
-        cli_print(stderr, ", %s boot %.2f s", text(result, "boot_kind"),
+        cli_print(stderr, ", %s boot %.2f s", cli_text(result, "boot_kind"),
                   json_number_value(boot_ms) / 1000);
     cli_print(stderr, ")\n");
 }
@@ -231,9 +231,19 @@ void cli_render(const struct pyro_operation *operation, const json_t *result)
         const char *operation;
         void (*render)(const json_t *result);
     } forms[] = {
-        {"vm_run", render_run},        {"env_list", render_env_list},
-        {"env_pull", render_env_pull}, {"env_prune", render_env_prune},
+        {"vm_run", render_run},
+        {"env_list", render_env_list},
+        {"env_pull", render_env_pull},
+        {"env_prune", render_env_prune},
         {"doctor", render_doctor},
+        {"workspace_create", cli_render_workspace_create},
+        {"workspace_status", cli_render_workspace_status},
+        {"workspace_exec", render_run},
+        {"workspace_logs", cli_render_workspace_logs},
+        {"workspace_delete", cli_render_workspace_delete},
+        {"workspace_sync_push", cli_render_workspace_sync_push},
+        {"workspace_export", cli_render_workspace_export},
+        {"workspace_diff", cli_render_workspace_diff},
     };
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
         if (strcmp(forms[i].operation, operation->name) == 0) {

@@ -24,6 +24,7 @@ enum pyro_type {
 
 struct pyro_parameter {
     const char *name; /* snake_case: JSON and Python; the flag is --name-with-dashes */
+    const char *flag; /* the flag where that is not so: its name without the dashes; else NULL */
     enum pyro_type type;
     bool required;
     bool positional;            /* on the command line */
@@ -62,6 +63,7 @@ typedef int (*pyro_handler)(struct pyro_context *context, const json_t *paramete
 struct pyro_operation {
     const char *name;   /* "vm_run": the C API */
     const char *cli;    /* "run", "env pull"; NULL: not on the command line */
+    bool streams;       /* calls the observer's output: the command shows that, not the result */
     const char *mcp;    /* tool name, NULL: none */
     const char *python; /* method name, NULL: none */
     const char *title;

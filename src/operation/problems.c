@@ -56,7 +56,8 @@ char *pyro_parameter_spelling(const struct pyro_parameter *parameter, enum pyro_
     if (naming == PYRO_NAMING_MEMBERS)
         return strdup(parameter->name);
     bool flag = !parameter->positional && !parameter->rest;
-    char *text = pyro_text_format("%s%s", flag ? "--" : "", parameter->name);
+    const char *name = flag && parameter->flag ? parameter->flag : parameter->name;
+    char *text = pyro_text_format("%s%s", flag ? "--" : "", name);
     for (char *at = text; at && *at; at++) {
         if (*at == '_' && flag)
             *at = '-';

@@ -9,11 +9,29 @@
 #include "operation/problems.h"
 
 const struct pyro_operation *const pyro_operations[] = {
-    &pyro_vm_run_operation,          &pyro_env_list_operation,        &pyro_env_pull_operation,
-    &pyro_env_inspect_operation,     &pyro_env_prune_operation,       &pyro_doctor_operation,
-    &pyro_vm_create_operation,       &pyro_vm_start_operation,        &pyro_vm_exec_operation,
-    &pyro_vm_stop_operation,         &pyro_vm_delete_operation,       &pyro_vm_status_operation,
-    &pyro_vm_network_info_operation, &pyro_vm_reap_expired_operation, NULL,
+    &pyro_vm_run_operation,
+    &pyro_workspace_create_operation,
+    &pyro_workspace_sync_push_operation,
+    &pyro_workspace_exec_operation,
+    &pyro_workspace_export_operation,
+    &pyro_workspace_diff_operation,
+    &pyro_workspace_status_operation,
+    &pyro_workspace_logs_operation,
+    &pyro_workspace_delete_operation,
+    &pyro_env_list_operation,
+    &pyro_env_pull_operation,
+    &pyro_env_inspect_operation,
+    &pyro_env_prune_operation,
+    &pyro_doctor_operation,
+    &pyro_vm_create_operation,
+    &pyro_vm_start_operation,
+    &pyro_vm_exec_operation,
+    &pyro_vm_stop_operation,
+    &pyro_vm_delete_operation,
+    &pyro_vm_status_operation,
+    &pyro_vm_network_info_operation,
+    &pyro_vm_reap_expired_operation,
+    NULL,
 };
 
 const struct pyro_operation *pyro_operation_find(const char *name)

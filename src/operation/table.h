@@ -24,4 +24,14 @@ extern const struct pyro_operation pyro_vm_status_operation;
 extern const struct pyro_operation pyro_vm_network_info_operation;
 extern const struct pyro_operation pyro_vm_reap_expired_operation;
 
+/* workspaces_table.c; the handlers are in workspaces.c and workspace_*.c */
+extern const struct pyro_operation pyro_workspace_create_operation;
+extern const struct pyro_operation pyro_workspace_sync_push_operation;
+extern const struct pyro_operation pyro_workspace_exec_operation;
+extern const struct pyro_operation pyro_workspace_export_operation;
+extern const struct pyro_operation pyro_workspace_diff_operation;
+extern const struct pyro_operation pyro_workspace_status_operation;
+extern const struct pyro_operation pyro_workspace_logs_operation;
+extern const struct pyro_operation pyro_workspace_delete_operation;
+
 #endif

@@ -5,101 +5,32 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "operation/command.h"
+#include "operation/exec.h"
 #include "operation/host_compat.h"
-#include "operation/output.h"
 #include "operation/vm_support.h"
 #include "operation/vms.h"
 #include "vm/host.h"
 
 enum {
-    OUTPUT_CAP = 1024 * 1024, /* kept of each stream for the result */
     DEFAULT_TTL = 600,
     TTL_BEYOND_TIMEOUT = 300, /* time for the boot, and for a pull's end */
 };
 
-/* One command under way: what it is, and what is kept of its output. */
-struct run {
-    const struct pyro_observer *caller;
-    struct pyro_observer observer; /* ours: keeps, then passes on */
-    struct pyro_command command;
-    struct pyro_exec exec;
-    struct pyro_output streams[2];
-    bool out_of_memory;
-    struct pyro_exited exited;
-};
-
-static int keep_output(void *userdata, enum pyro_stream stream, const void *bytes, size_t size)
-{
-    struct run *run = userdata;
-    struct pyro_output *output = &run->streams[stream == PYRO_STDERR];
-    if (pyro_output_add(output, bytes, size) < 0) {
-        run->out_of_memory = true;
-        return 1;
-    }
-    const struct pyro_observer *caller = run->caller;
-    return caller && caller->output ? caller->output(caller->userdata, stream, bytes, size) : 0;
-}
-
-static void pass_progress(void *userdata, const struct pyro_progress *progress)
-{
-    struct run *run = userdata;
-    if (run->caller && run->caller->progress)
-        run->caller->progress(run->caller->userdata, progress);
-}
-
-static int run_init(struct run *run, const json_t *parameters, const struct pyro_observer *caller,
-                    struct pyro_error *error)
-{
-    *run = (struct run){.caller = caller,
-                        .observer = {.userdata = run,
-                                     .output = keep_output,
-                                     .progress = pass_progress,
-                                     .cancel_fd = caller ? caller->cancel_fd : -1,
-                                     .stdin_fd = caller ? caller->stdin_fd : -1}};
-    pyro_output_init(&run->streams[0], OUTPUT_CAP);
-    pyro_output_init(&run->streams[1], OUTPUT_CAP);
-    if (pyro_command_init(&run->command, json_object_get(parameters, "command"), error) < 0)
-        return -1;
-    run->exec = (struct pyro_exec){
-        .timeout_ms = (uint32_t)(pyro_json_integer(parameters, "timeout_seconds", 30) * 1000),
-        .arguments = run->command.arguments,
-        .directory = "/workspace"};
-    return 0;
-}
-
-static void run_finish(struct run *run)
-{
-    pyro_command_finish(&run->command);
-    pyro_output_finish(&run->streams[0]);
-    pyro_output_finish(&run->streams[1]);
-}
-
 /* The result of the contract, from the VM's record and what the run brought. */
-static int run_result(struct run *run, const struct pyro_vm_record *record, json_t **ret_result,
-                      struct pyro_error *error)
+static int run_result(const struct pyro_run *run, const struct pyro_vm_record *record,
+                      json_t **ret_result, struct pyro_error *error)
 {
-    static const char *const from_record[] = {
-        "environment",    "vm_id",           "execution_mode", "accelerator",   "isolation",
-        "boot_ms",        "boot_kind",       "boot_fallback",  "boot_attempts", "boot_qemu_ms",
-        "boot_kernel_ms", "boot_restore_ms", "boot_agent_ms",  "boot_setup_ms"};
-    const struct pyro_exited *exited = &run->exited;
     cleanup_json json_t *vm = pyro_vm_record_to_json(record);
-    cleanup_json json_t *result =
-        json_pack("{s:s, s:i, s:f, s:b, s:{s:b}}", "command", run->command.display, "exit_code",
-                  exited->timed_out ? 124 : pyro_exited_status(exited), "duration_ms",
-                  (double)exited->duration_us / 1000, "timed_out", exited->timed_out, "cleanup",
-                  "deleted", 1);
-    if (!vm || !result || pyro_output_to_json(&run->streams[0], result, "stdout") < 0 ||
-        pyro_output_to_json(&run->streams[1], result, "stderr") < 0)
+    cleanup_json json_t *result = pyro_run_to_json(run);
+    cleanup_json json_t *cleanup = json_pack("{s:b}", "deleted", 1);
+    if (!vm || !result || json_object_set(result, "cleanup", cleanup) < 0)
         return pyro_error_no_memory(error);
-    for (size_t i = 0; i < ARRAY_SIZE(from_record); i++)
-        json_object_set(result, from_record[i], json_object_get(vm, from_record[i]));
+    pyro_run_add_vm(result, vm);
     *ret_result = steal_pointer(&result);
     return 0;
 }
 
-static int run_on_host(struct pyro_context *context, struct run *run, const char *vm_id,
+static int run_on_host(struct pyro_context *context, struct pyro_run *run, const char *vm_id,
                        bool network, struct pyro_error *error)
 {
     struct pyro_host host;
@@ -120,7 +51,7 @@ static int run_on_host(struct pyro_context *context, struct run *run, const char
 
 /* Starts the one-shot guest and runs the command: the command is sent along before the guest is up.
  */
-static int run_in_guest(struct pyro_context *context, struct run *run, struct pyro_new_vm *vm,
+static int run_in_guest(struct pyro_context *context, struct pyro_run *run, struct pyro_new_vm *vm,
                         struct pyro_error *error)
 {
     struct pyro_client *client;
@@ -140,7 +71,7 @@ static int run_in_guest(struct pyro_context *context, struct run *run, struct py
     return r;
 }
 
-static int run_once(struct pyro_context *context, struct run *run, const json_t *parameters,
+static int run_once(struct pyro_context *context, struct pyro_run *run, const json_t *parameters,
                     const struct pyro_new_vm_kind *kind, json_t **ret_result,
                     struct pyro_error *error)
 {
@@ -170,8 +101,8 @@ int pyro_vm_run_handler(struct pyro_context *context, const json_t *parameters,
     int64_t ttl = MAX(timeout + TTL_BEYOND_TIMEOUT, (int64_t)DEFAULT_TTL);
     struct pyro_new_vm_kind kind = {
         .one_shot = true, .ttl_seconds = pyro_json_integer(parameters, "ttl_seconds", ttl)};
-    struct run run;
-    int r = run_init(&run, parameters, observer, error);
+    struct pyro_run run;
+    int r = pyro_run_init(&run, parameters, observer, error);
     if (r == 0)
         r = run_once(context, &run, parameters, &kind, ret_result, error);
     if (r < 0 && pyro_json_boolean(parameters, "allow_host_compat", false) && !kind.host_compat &&
@@ -179,11 +110,11 @@ int pyro_vm_run_handler(struct pyro_context *context, const json_t *parameters,
         kind.host_compat = true;
         r = run_once(context, &run, parameters, &kind, ret_result, error);
     }
-    run_finish(&run);
+    pyro_run_finish(&run);
     return r;
 }
 
-static int exec_in_guest(struct pyro_context *context, struct run *run,
+static int exec_in_guest(struct pyro_context *context, struct pyro_run *run,
                          const struct pyro_vm_record *record, struct pyro_error *error)
 {
     struct pyro_client *client;
@@ -195,7 +126,7 @@ static int exec_in_guest(struct pyro_context *context, struct run *run,
 }
 
 /* Whatever became of the command, the VM is used up: the contract's auto-clean. */
-static int exec_and_delete(struct pyro_context *context, struct run *run,
+static int exec_and_delete(struct pyro_context *context, struct pyro_run *run,
                            const struct pyro_vm_record *record, json_t **ret_result,
                            struct pyro_error *error)
 {
@@ -218,8 +149,10 @@ int pyro_vm_exec_handler(struct pyro_context *context, const json_t *parameters,
     struct pyro_vm_record record;
     if (pyro_vm_find(context, parameters, &record, error) < 0)
         return -1;
-    struct run run;
-    int r = run_init(&run, parameters, observer, error);
+    struct pyro_run run;
+    int r = pyro_run_init(&run, parameters, observer, error);
+    if (r == 0)
+        r = pyro_vm_refuse_workspace(&record, "run and delete", "workspace_exec", error);
     if (r == 0 && strcmp(record.state, "started") != 0) {
         pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "cannot run a command in %s: it is %s",
                        record.vm_id, record.state);
@@ -227,7 +160,7 @@ int pyro_vm_exec_handler(struct pyro_context *context, const json_t *parameters,
     }
     if (r == 0)
         r = exec_and_delete(context, &run, &record, ret_result, error);
-    run_finish(&run);
+    pyro_run_finish(&run);
     pyro_vm_record_finish(&record);
     return r;
 }

@@ -53,6 +53,20 @@ static int open_installation(struct pyro_context *context, struct draft *draft,
     return pyro_installation_open(&context->home, draft->environment, &draft->installation, error);
 }
 
+/* What a client is told of a workspace's VM, and memory that is a file of its own. */
+static int describe_workspace(const struct pyro_context *context, struct pyro_bundle_config *config,
+                              const struct pyro_vm_record *record)
+{
+    cleanup_json json_t *about = json_pack(
+        "{s:s, s:s, s:s, s:s}", "environment", record->environment, "execution_mode",
+        record->execution_mode, "accelerator", record->accelerator, "isolation", record->isolation);
+    config->is_workspace = true;
+    config->machine.durable = true;
+    config->about = about ? json_dumps(about, JSON_COMPACT) : NULL;
+    config->machine.ram = pyro_text_format("%s/vms/%s/ram", context->home.path, record->vm_id);
+    return config->about && config->machine.ram ? 0 : -ENOMEM;
+}
+
 static int fill_bundle(struct pyro_context *context, struct draft *draft,
                        const struct pyro_vm_record *record, struct pyro_error *error)
 {
@@ -63,6 +77,9 @@ static int fill_bundle(struct pyro_context *context, struct draft *draft,
         return -1;
     config->one_shot = record->one_shot;
     config->expires_at = record->expires_at;
+    config->ttl_seconds = record->ttl_seconds;
+    if (record->seed_json && describe_workspace(context, config, record) < 0)
+        return pyro_error_no_memory(error);
     return pyro_bundle_config_write(draft->directory, config, error);
 }
 
@@ -96,9 +113,24 @@ static int fill_record(struct pyro_vm_record *record, const json_t *parameters,
         .isolation = strdup(host_compat ? "host_compat" : pyro_host_isolation(&draft->host)),
     };
     record->expires_at = record->created_at + (double)kind->ttl_seconds;
+    if (kind->is_workspace && !(record->seed_json = strdup("{}"))) /* told when it is complete */
+        return -ENOMEM;
     bool good = record->environment && record->state && record->execution_mode &&
                 record->accelerator && record->isolation;
     return good ? pyro_vm_id_make(record->vm_id) : -ENOMEM;
+}
+
+static int insert(const struct draft *draft, struct pyro_store *store,
+                  const struct pyro_vm_record *record, struct pyro_error *error)
+{
+    struct pyro_error why = PYRO_ERROR_INIT;
+    if (pyro_store_vm_insert(store, record, pyro_active_vms_most(&draft->host), &why) == 0)
+        return 0;
+    if (why.code == PYRO_ERROR_TOO_MANY_VMS)
+        pyro_active_vms_name(store, &why);
+    if (error)
+        *error = why;
+    return -1;
 }
 
 /* Bundle first, row second: a directory without a row is swept up, a row without its directory
@@ -118,7 +150,7 @@ static int make(struct pyro_context *context, struct draft *draft, struct pyro_s
         r = record->mac ? 0 : pyro_error_no_memory(error);
     }
     if (r == 0)
-        r = pyro_store_vm_insert(store, record, error);
+        r = insert(draft, store, record, error);
     if (r < 0)
         pyro_bundle_remove(&context->home, record->vm_id);
     return r;
@@ -178,7 +210,8 @@ static int prepare(struct pyro_context *context, struct draft *draft, const json
 {
     struct pyro_store *store;
     const char *name = pyro_json_text(parameters, "environment", "");
-    bool allowed = pyro_json_boolean(parameters, "allow_host_compat", false);
+    /* A sandbox could not keep what a workspace promises. */
+    bool allowed = !kind->is_workspace && pyro_json_boolean(parameters, "allow_host_compat", false);
     bool host_compat = kind->host_compat;
     draft->environment = pyro_environment_find(name, error);
     if (!draft->environment || pyro_context_store(context, &store, error) < 0 ||

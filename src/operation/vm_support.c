@@ -65,6 +65,19 @@ int pyro_vm_remove(struct pyro_context *context, const char *vm_id, struct pyro_
     return pyro_store_vm_delete(store, vm_id, NULL, error);
 }
 
+int pyro_vm_refuse_workspace(const struct pyro_vm_record *record, const char *wish,
+                             const char *instead, struct pyro_error *error)
+{
+    char id[PYRO_VM_ID_SIZE];
+    if (!record->seed_json)
+        return 0;
+    pyro_workspace_id_of(record->vm_id, id);
+    pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "cannot %s %s: it belongs to the workspace %s",
+                   wish, record->vm_id, id);
+    pyro_error_field(error, "vm_id");
+    return pyro_error_hint(error, "use %s with %s", instead, id);
+}
+
 bool pyro_vm_is_host_compat(const struct pyro_vm_record *record)
 {
     return strcmp(record->execution_mode, "host_compat") == 0;

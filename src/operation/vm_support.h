@@ -22,6 +22,7 @@ struct pyro_shape pyro_vm_shape(const struct pyro_vm_record *record);
 struct pyro_new_vm_kind {
     bool one_shot;    /* goes with its client */
     bool host_compat; /* do not even try a guest: one was tried before */
+    bool is_workspace;
     int64_t ttl_seconds;
 };
 
@@ -48,6 +49,23 @@ int pyro_vm_remove(struct pyro_context *context, const char *vm_id, struct pyro_
 
 /* The record of the contract. A new reference, NULL when out of memory. */
 json_t *pyro_vm_record_to_json(const struct pyro_vm_record *record);
+
+/* Starts the guest of a VM that was created, stopped or failed, and returns when it runs. */
+int pyro_vm_start_guest(struct pyro_context *context, const struct pyro_vm_record *record,
+                        const struct pyro_observer *observer, struct pyro_error *error);
+
+/* How many VMs may run at once: $PYRO_MAX_ACTIVE_VMS, else as many as the host has 256 MiB of
+ * memory for. */
+unsigned pyro_active_vms_most(const struct pyro_host *host);
+/* PYRO_ERROR_TOO_MANY_VMS when no more may be started. */
+int pyro_active_vms_check(struct pyro_store *store, unsigned most, struct pyro_error *error);
+/* Names the ones that could go in an error that says there are too many. Returns -1. */
+int pyro_active_vms_name(struct pyro_store *store, struct pyro_error *error);
+
+/* PYRO_ERROR_WRONG_STATE for the VM of a workspace, which only its workspace may touch. `wish` is a
+ * verb, `instead` the operation to use. */
+int pyro_vm_refuse_workspace(const struct pyro_vm_record *record, const char *wish,
+                             const char *instead, struct pyro_error *error);
 
 bool pyro_vm_is_host_compat(const struct pyro_vm_record *record);
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "environment/environment.h"
 #include "operation/vm_support.h"
+#include "operation/workspace_support.h"
 #include "supervisor/bundle.h"
 #include "vm/emulator.h"
 #include "vm/network.h"
@@ -174,10 +175,22 @@ static int start_on(struct pyro_context *context, const struct pyro_vm_record *r
     return r;
 }
 
-static int start_guest(struct pyro_context *context, const struct pyro_vm_record *record,
-                       const struct pyro_observer *observer, struct pyro_error *error)
+static int check_active(struct pyro_context *context, struct pyro_error *error)
+{
+    struct pyro_host host;
+    if (pyro_host_probe(&context->home, &host, error) < 0)
+        return -1;
+    int r = pyro_active_vms_check(context->store, pyro_active_vms_most(&host), error);
+    pyro_host_finish(&host);
+    return r;
+}
+
+int pyro_vm_start_guest(struct pyro_context *context, const struct pyro_vm_record *record,
+                        const struct pyro_observer *observer, struct pyro_error *error)
 {
     struct footing footing;
+    if (check_active(context, error) < 0)
+        return -1;
     int r = find_footing(context, record, observer, &footing, error);
     if (r == 0)
         r = start_on(context, record, &footing, observer, error);
@@ -205,8 +218,10 @@ int pyro_vm_start_handler(struct pyro_context *context, const json_t *parameters
     struct pyro_vm_record record;
     if (pyro_vm_find(context, parameters, &record, error) < 0)
         return -1;
-    int r;
-    if (strcmp(record.state, "started") == 0)
+    int r = pyro_vm_refuse_workspace(&record, "start", "workspace_exec", error);
+    if (r < 0)
+        ;
+    else if (strcmp(record.state, "started") == 0)
         r = wrong_state(&record, "start", "it runs already: use vm_exec", error);
     else if (record.expires_at <= pyro_wall_seconds())
         r = pyro_error_set(error, PYRO_ERROR_VM_EXPIRED,
@@ -215,7 +230,7 @@ int pyro_vm_start_handler(struct pyro_context *context, const json_t *parameters
     else if (pyro_vm_is_host_compat(&record))
         r = pyro_store_vm_update(context->store, record.vm_id, &started, error);
     else
-        r = start_guest(context, &record, observer, error);
+        r = pyro_vm_start_guest(context, &record, observer, error);
     if (r == 0)
         r = answer(context, record.vm_id, ret_result, error);
     pyro_vm_record_finish(&record);
@@ -242,8 +257,10 @@ int pyro_vm_stop_handler(struct pyro_context *context, const json_t *parameters,
     struct pyro_vm_record record;
     if (pyro_vm_find(context, parameters, &record, error) < 0)
         return -1;
-    int r;
-    if (strcmp(record.state, "started") != 0)
+    int r = pyro_vm_refuse_workspace(&record, "stop", "workspace_delete", error);
+    if (r < 0)
+        ;
+    else if (strcmp(record.state, "started") != 0)
         r = wrong_state(&record, "stop", "only a started VM can be stopped", error);
     else if (pyro_vm_is_host_compat(&record))
         r = pyro_store_vm_update(context->store, record.vm_id, &stopped, error);
@@ -276,7 +293,9 @@ int pyro_vm_delete_handler(struct pyro_context *context, const json_t *parameter
     struct pyro_vm_record record;
     if (pyro_vm_find(context, parameters, &record, error) < 0)
         return -1;
-    int r = pyro_vm_remove(context, record.vm_id, error);
+    int r = pyro_vm_refuse_workspace(&record, "delete", "workspace_delete", error);
+    if (r == 0)
+        r = pyro_vm_remove(context, record.vm_id, error);
     if (r == 0)
         *ret_result = json_pack("{s:s, s:b}", "vm_id", record.vm_id, "deleted", 1);
     pyro_vm_record_finish(&record);
@@ -318,6 +337,19 @@ int pyro_vm_network_info_handler(struct pyro_context *context, const json_t *par
     return *ret_result ? 0 : pyro_error_no_memory(error);
 }
 
+/* A one-shot VM's supervisor ends it and leaves nothing; a workspace's powers it off in time, and
+ * knows best of its last use as long as it runs. */
+static bool is_expired(struct pyro_context *context, const struct pyro_vm_record *record)
+{
+    double expires_at = record->expires_at;
+    if (record->one_shot ||
+        (record->seed_json &&
+         (pyro_bundle_is_live(&context->home, record->vm_id) ||
+          pyro_workspace_expires_at(context->store, record, &expires_at, NULL) < 0)))
+        return false;
+    return expires_at <= pyro_wall_seconds();
+}
+
 int pyro_vm_reap_expired_handler(struct pyro_context *context, const json_t *parameters,
                                  const struct pyro_observer *observer, json_t **ret_result,
                                  struct pyro_error *error)
@@ -334,8 +366,8 @@ int pyro_vm_reap_expired_handler(struct pyro_context *context, const json_t *par
     cleanup_json json_t *ids = json_array();
     int r = ids ? 0 : pyro_error_no_memory(error);
     for (size_t i = 0; i < count && r == 0; i++) {
-        if (records[i].expires_at > pyro_wall_seconds() || records[i].one_shot)
-            continue; /* a one-shot VM's supervisor ends it and leaves nothing */
+        if (!is_expired(context, &records[i]))
+            continue;
         r = pyro_vm_remove(context, records[i].vm_id, error);
         if (r == 0)
             json_array_append_new(ids, json_string(records[i].vm_id));

@@ -41,6 +41,27 @@ static const char *const migrations[] = {
     "  boot_json TEXT,"
     "  mac TEXT"
     ") STRICT, WITHOUT ROWID;",
+    /* Workspaces: VMs that are meant to stay, and the history of their commands. */
+    "ALTER TABLE vms ADD COLUMN seed_json TEXT;"
+    "ALTER TABLE vms ADD COLUMN failure TEXT;"
+    "ALTER TABLE vms ADD COLUMN host_boot_id TEXT;"
+    "CREATE TABLE commands ("
+    "  vm_id TEXT NOT NULL,"
+    "  sequence INTEGER NOT NULL,"
+    "  command TEXT NOT NULL,"
+    "  cwd TEXT NOT NULL,"
+    "  started_at REAL NOT NULL,"
+    "  state TEXT NOT NULL,"
+    "  exit_code INTEGER,"
+    "  timed_out INTEGER NOT NULL DEFAULT 0,"
+    "  duration_ms REAL,"
+    "  stdout_bytes INTEGER NOT NULL DEFAULT 0,"
+    "  stderr_bytes INTEGER NOT NULL DEFAULT 0,"
+    "  PRIMARY KEY (vm_id, sequence)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER vm_is_gone AFTER DELETE ON vms BEGIN"
+    "  DELETE FROM commands WHERE vm_id = old.vm_id;"
+    "END;",
 };
 
 enum { SCHEMA_VERSION = ARRAY_SIZE(migrations) };

@@ -8,7 +8,7 @@
 #define COLUMNS                                                                                    \
     "vm_id, environment, state, vcpu_count, mem_mib, ttl_seconds, created_at, expires_at, "        \
     "network_enabled, allow_host_compat, one_shot, execution_mode, accelerator, isolation, "       \
-    "boot_json, mac"
+    "boot_json, mac, seed_json, failure, host_boot_id"
 
 void pyro_vm_record_finish(struct pyro_vm_record *record)
 {
@@ -19,6 +19,9 @@ void pyro_vm_record_finish(struct pyro_vm_record *record)
     free(record->isolation);
     free(record->boot_json);
     free(record->mac);
+    free(record->seed_json);
+    free(record->failure);
+    free(record->host_boot_id);
     *record = (struct pyro_vm_record){0};
 }
 
@@ -29,28 +32,6 @@ void pyro_store_vms_free(struct pyro_vm_record *records, size_t count)
     free(records);
 }
 
-static int prepare(struct pyro_store *store, const char *sql, sqlite3_stmt **ret_statement,
-                   struct pyro_error *error)
-{
-    int result = sqlite3_prepare_v2(store->database, sql, -1, ret_statement, NULL);
-    return result == SQLITE_OK ? 0 : pyro_store_fail(store, result, "read the VMs", error);
-}
-
-/* The caller's text outlives the statement. NULL becomes SQL's NULL. */
-static void bind_text(sqlite3_stmt *statement, int index, const char *text)
-{
-    sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
-}
-
-static int finish_write(struct pyro_store *store, sqlite3_stmt *statement, const char *asked,
-                        struct pyro_error *error)
-{
-    int result = sqlite3_step(statement);
-    int r = result == SQLITE_DONE ? 0 : pyro_store_fail(store, result, asked, error);
-    sqlite3_finalize(statement);
-    return r;
-}
-
 static int fail_unknown(const char *vm_id, struct pyro_error *error)
 {
     pyro_error_set(error, PYRO_ERROR_UNKNOWN_VM, "no VM has the id '%.80s'", vm_id);
@@ -59,16 +40,20 @@ static int fail_unknown(const char *vm_id, struct pyro_error *error)
                                   "vm_create makes a new one");
 }
 
-int pyro_store_vm_insert(struct pyro_store *store, const struct pyro_vm_record *record,
-                         struct pyro_error *error)
+/* Counting and adding are one statement, so that many who start at once do not all see a free
+ * place. */
+static const char insert_sql[] =
+    "INSERT INTO vms (" COLUMNS ") SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,? "
+    "WHERE ?20 = 0 OR (SELECT count(*) FROM vms WHERE one_shot OR state = 'started') < ?20";
+
+static void bind_record(sqlite3_stmt *statement, const struct pyro_vm_record *record)
 {
-    sqlite3_stmt *statement;
-    if (prepare(store, "INSERT INTO vms (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                &statement, error) < 0)
-        return -1;
-    bind_text(statement, 1, record->vm_id);
-    bind_text(statement, 2, record->environment);
-    bind_text(statement, 3, record->state);
+    const char *const texts[] = {record->execution_mode, record->accelerator, record->isolation,
+                                 record->boot_json,      record->mac,         record->seed_json,
+                                 record->failure,        record->host_boot_id};
+    pyro_store_bind_text(statement, 1, record->vm_id);
+    pyro_store_bind_text(statement, 2, record->environment);
+    pyro_store_bind_text(statement, 3, record->state);
     sqlite3_bind_int64(statement, 4, record->vcpu_count);
     sqlite3_bind_int64(statement, 5, record->mem_mib);
     sqlite3_bind_int64(statement, 6, record->ttl_seconds);
@@ -77,22 +62,25 @@ int pyro_store_vm_insert(struct pyro_store *store, const struct pyro_vm_record *
     sqlite3_bind_int(statement, 9, record->network_enabled);
     sqlite3_bind_int(statement, 10, record->allow_host_compat);
     sqlite3_bind_int(statement, 11, record->one_shot);
-    bind_text(statement, 12, record->execution_mode);
-    bind_text(statement, 13, record->accelerator);
-    bind_text(statement, 14, record->isolation);
-    bind_text(statement, 15, record->boot_json);
-    bind_text(statement, 16, record->mac);
-    return finish_write(store, statement, "add a VM", error);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        pyro_store_bind_text(statement, 12 + (int)i, texts[i]);
 }
 
-/* A copy of a column's text, NULL for SQL's NULL; `failed` is set when memory ran out. */
-static char *copy_text(sqlite3_stmt *statement, int column, bool *failed)
+int pyro_store_vm_insert(struct pyro_store *store, const struct pyro_vm_record *record,
+                         unsigned active_most, struct pyro_error *error)
 {
-    const char *text = (const char *)sqlite3_column_text(statement, column);
-    char *copy = text ? strdup(text) : NULL;
-    if (!copy && sqlite3_column_type(statement, column) != SQLITE_NULL)
-        *failed = true;
-    return copy;
+    sqlite3_stmt *statement;
+    if (pyro_store_prepare(store, insert_sql, &statement, error) < 0)
+        return -1;
+    bind_record(statement, record);
+    sqlite3_bind_int64(statement, 20, record->one_shot ? active_most : 0);
+    if (pyro_store_finish_write(store, statement, "add a VM", error) < 0)
+        return -1;
+    if (sqlite3_changes(store->database) > 0)
+        return 0;
+    return pyro_error_set(error, PYRO_ERROR_TOO_MANY_VMS,
+                          "cannot start another VM: %u run already, the most that may",
+                          active_most);
 }
 
 static int read_row(const struct pyro_store *store, sqlite3_stmt *statement,
@@ -100,8 +88,8 @@ static int read_row(const struct pyro_store *store, sqlite3_stmt *statement,
 {
     bool failed = false;
     struct pyro_vm_record record = {
-        .environment = copy_text(statement, 1, &failed),
-        .state = copy_text(statement, 2, &failed),
+        .environment = pyro_store_copy_text(statement, 1, &failed),
+        .state = pyro_store_copy_text(statement, 2, &failed),
         .vcpu_count = sqlite3_column_int64(statement, 3),
         .mem_mib = sqlite3_column_int64(statement, 4),
         .ttl_seconds = sqlite3_column_int64(statement, 5),
@@ -110,11 +98,14 @@ static int read_row(const struct pyro_store *store, sqlite3_stmt *statement,
         .network_enabled = sqlite3_column_int(statement, 8) != 0,
         .allow_host_compat = sqlite3_column_int(statement, 9) != 0,
         .one_shot = sqlite3_column_int(statement, 10) != 0,
-        .execution_mode = copy_text(statement, 11, &failed),
-        .accelerator = copy_text(statement, 12, &failed),
-        .isolation = copy_text(statement, 13, &failed),
-        .boot_json = copy_text(statement, 14, &failed),
-        .mac = copy_text(statement, 15, &failed),
+        .execution_mode = pyro_store_copy_text(statement, 11, &failed),
+        .accelerator = pyro_store_copy_text(statement, 12, &failed),
+        .isolation = pyro_store_copy_text(statement, 13, &failed),
+        .boot_json = pyro_store_copy_text(statement, 14, &failed),
+        .mac = pyro_store_copy_text(statement, 15, &failed),
+        .seed_json = pyro_store_copy_text(statement, 16, &failed),
+        .failure = pyro_store_copy_text(statement, 17, &failed),
+        .host_boot_id = pyro_store_copy_text(statement, 18, &failed),
     };
     const char *vm_id = (const char *)sqlite3_column_text(statement, 0);
     size_t length = vm_id ? strlen(vm_id) : 0;
@@ -135,9 +126,10 @@ int pyro_store_vm_get(struct pyro_store *store, const char *vm_id,
                       struct pyro_vm_record *ret_record, struct pyro_error *error)
 {
     sqlite3_stmt *statement;
-    if (prepare(store, "SELECT " COLUMNS " FROM vms WHERE vm_id = ?", &statement, error) < 0)
+    if (pyro_store_prepare(store, "SELECT " COLUMNS " FROM vms WHERE vm_id = ?", &statement,
+                           error) < 0)
         return -1;
-    bind_text(statement, 1, vm_id);
+    pyro_store_bind_text(statement, 1, vm_id);
     int result = sqlite3_step(statement), r;
     if (result == SQLITE_ROW)
         r = read_row(store, statement, ret_record, error);
@@ -166,8 +158,8 @@ int pyro_store_vm_list(struct pyro_store *store, struct pyro_vm_record **ret_rec
                        size_t *ret_count, struct pyro_error *error)
 {
     sqlite3_stmt *statement;
-    if (prepare(store, "SELECT " COLUMNS " FROM vms ORDER BY created_at, vm_id", &statement,
-                error) < 0)
+    if (pyro_store_prepare(store, "SELECT " COLUMNS " FROM vms ORDER BY created_at, vm_id",
+                           &statement, error) < 0)
         return -1;
     struct pyro_vm_record *records = NULL;
     size_t count = 0, capacity = 0;
@@ -190,25 +182,33 @@ int pyro_store_vm_list(struct pyro_store *store, struct pyro_vm_record **ret_rec
     return 0;
 }
 
+static const char update_sql[] =
+    "UPDATE vms SET state = coalesce(?1, state),"
+    " execution_mode = coalesce(?2, execution_mode),"
+    " accelerator = coalesce(?3, accelerator),"
+    " isolation = coalesce(?4, isolation),"
+    " boot_json = coalesce(?5, boot_json),"
+    " seed_json = coalesce(?6, seed_json),"
+    " failure = CASE WHEN ?1 = 'started' THEN NULL ELSE coalesce(?7, failure) END,"
+    " host_boot_id = coalesce(?8, host_boot_id),"
+    " expires_at = CASE WHEN ?9 > 0 THEN ?9 ELSE expires_at END,"
+    " one_shot = CASE WHEN ?10 THEN 0 ELSE one_shot END WHERE vm_id = ?11";
+
 int pyro_store_vm_update(struct pyro_store *store, const char *vm_id,
                          const struct pyro_vm_change *change, struct pyro_error *error)
 {
+    const char *const texts[] = {change->state,     change->execution_mode, change->accelerator,
+                                 change->isolation, change->boot_json,      change->seed_json,
+                                 change->failure,   change->host_boot_id};
     sqlite3_stmt *statement;
-    if (prepare(store,
-                "UPDATE vms SET state = coalesce(?, state),"
-                " execution_mode = coalesce(?, execution_mode),"
-                " accelerator = coalesce(?, accelerator),"
-                " isolation = coalesce(?, isolation),"
-                " boot_json = coalesce(?, boot_json) WHERE vm_id = ?",
-                &statement, error) < 0)
+    if (pyro_store_prepare(store, update_sql, &statement, error) < 0)
         return -1;
-    bind_text(statement, 1, change->state);
-    bind_text(statement, 2, change->execution_mode);
-    bind_text(statement, 3, change->accelerator);
-    bind_text(statement, 4, change->isolation);
-    bind_text(statement, 5, change->boot_json);
-    bind_text(statement, 6, vm_id);
-    if (finish_write(store, statement, "change a VM", error) < 0)
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        pyro_store_bind_text(statement, 1 + (int)i, texts[i]);
+    sqlite3_bind_double(statement, 9, change->expires_at);
+    sqlite3_bind_int(statement, 10, change->keep);
+    pyro_store_bind_text(statement, 11, vm_id);
+    if (pyro_store_finish_write(store, statement, "change a VM", error) < 0)
         return -1;
     return sqlite3_changes(store->database) > 0 ? 0 : fail_unknown(vm_id, error);
 }
@@ -217,10 +217,10 @@ int pyro_store_vm_delete(struct pyro_store *store, const char *vm_id, bool *ret_
                          struct pyro_error *error)
 {
     sqlite3_stmt *statement;
-    if (prepare(store, "DELETE FROM vms WHERE vm_id = ?", &statement, error) < 0)
+    if (pyro_store_prepare(store, "DELETE FROM vms WHERE vm_id = ?", &statement, error) < 0)
         return -1;
-    bind_text(statement, 1, vm_id);
-    if (finish_write(store, statement, "delete a VM", error) < 0)
+    pyro_store_bind_text(statement, 1, vm_id);
+    if (pyro_store_finish_write(store, statement, "delete a VM", error) < 0)
         return -1;
     if (ret_deleted)
         *ret_deleted = sqlite3_changes(store->database) > 0;

@@ -126,15 +126,31 @@ int boot_copy_disk(struct supervisor *supervisor, int directory, const char *ove
     return r;
 }
 
+/* Memory of its own for a workspace that boots: a file, so that it can be saved one day. */
+static int make_ram(const struct supervisor *supervisor)
+{
+    const struct pyro_machine_config *machine = &supervisor->config.machine;
+    cleanup_close int fd = -1;
+    if (!supervisor->config.is_workspace)
+        return 0;
+    unlinkat(supervisor->directory, "ram", 0);
+    fd = openat(supervisor->directory, "ram", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 || ftruncate(fd, (off_t)machine->mem_mib << 20) < 0 ? -errno : 0;
+}
+
 /* The first disk of a guest that boots, and what it boots from. */
 static int prepare_boot(struct supervisor *supervisor, struct pyro_error *error)
 {
     const struct pyro_bundle_config *config = &supervisor->config;
     if (!supervisor->has_own_disk && !config->freeze_into) {
-        int r = boot_copy_disk(supervisor, AT_FDCWD, config->empty_overlay);
-        if (r < 0)
-            return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot make the VM's disk");
+        int copied = boot_copy_disk(supervisor, AT_FDCWD, config->empty_overlay);
+        if (copied < 0)
+            return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, copied,
+                                        "cannot make the VM's disk");
     }
+    int r = make_ram(supervisor);
+    if (r < 0)
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot make the VM's memory");
     return pyro_initrd_write(config->modules, config->agent, config->machine.initrd, error);
 }
 
@@ -193,6 +209,7 @@ void boot_send_setup(struct supervisor *supervisor)
 {
     const struct pyro_machine_config *machine = &supervisor->config.machine;
     struct pyro_setup setup = {.realtime_ns = pyro_clock_ns(CLOCK_REALTIME),
+                               .durable = machine->durable,
                                .has_network = machine->network,
                                .address = pyro_network_address(machine->mac),
                                .gateway = PYRO_NETWORK_GATEWAY,
@@ -243,6 +260,8 @@ void boot_done(struct supervisor *supervisor)
         json_object_set_new(report, "boot_fallback", json_string(valid ? valid : "unknown"));
         json_object_set_new(report, "template_failed", json_boolean(supervisor->template_failed));
     }
+    if (supervisor->config.about)
+        json_object_set_new(report, "about", json_loads(supervisor->config.about, 0, NULL));
     size_t size = json_dumpb(report, supervisor->boot_json, sizeof(supervisor->boot_json) - 1,
                              JSON_COMPACT | JSON_REAL_PRECISION(7));
     supervisor->boot_json[size < sizeof(supervisor->boot_json) ? size : 0] = '\0';

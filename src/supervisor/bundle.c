@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "vm/host_cache.h"
 
 enum { ID_DIGITS = 32 };
 
@@ -31,6 +32,19 @@ bool pyro_vm_id_is_valid(const char *vm_id)
 {
     return strncmp(vm_id, "vm-", 3) == 0 && strlen(vm_id) == 3 + ID_DIGITS &&
            strspn(vm_id + 3, "0123456789abcdef") == ID_DIGITS;
+}
+
+void pyro_workspace_id_of(const char *vm_id, char ret_workspace_id[PYRO_VM_ID_SIZE])
+{
+    snprintf(ret_workspace_id, PYRO_VM_ID_SIZE, "ws-%s", vm_id + 3);
+}
+
+bool pyro_workspace_vm_id(const char *workspace_id, char ret_vm_id[PYRO_VM_ID_SIZE])
+{
+    if (strncmp(workspace_id, "ws-", 3) != 0 || strlen(workspace_id) != 3 + ID_DIGITS)
+        return false;
+    snprintf(ret_vm_id, PYRO_VM_ID_SIZE, "vm-%s", workspace_id + 3);
+    return pyro_vm_id_is_valid(ret_vm_id);
 }
 
 /* The directory of all bundles. Makers hold it LOCK_SH between mkdir and flock, the sweeper holds
@@ -139,6 +153,20 @@ int pyro_bundle_log_directory(const char *vm_id)
     return directory < 0 ? -errno : directory;
 }
 
+/* A workspace that nobody stopped: its supervisor was killed, or the host went down with it. */
+static int reconcile_workspace(struct pyro_store *store, const struct pyro_vm_record *record,
+                               const char *boot_id, struct pyro_error *error)
+{
+    bool same_boot = record->host_boot_id && strcmp(record->host_boot_id, boot_id) == 0;
+    const struct pyro_vm_change failed = {.state = "failed",
+                                          .failure = "its supervisor was killed"};
+    const struct pyro_vm_change stopped = {.state = "stopped", .failure = "the host was restarted"};
+    int r = pyro_store_commands_lose(store, record->vm_id, error);
+    return r < 0
+               ? r
+               : pyro_store_vm_update(store, record->vm_id, same_boot ? &failed : &stopped, error);
+}
+
 static int reconcile_row(const struct pyro_home *home, struct pyro_store *store,
                          const struct pyro_vm_record *record, struct pyro_error *error)
 {
@@ -150,6 +178,10 @@ static int reconcile_row(const struct pyro_home *home, struct pyro_store *store,
     cleanup_close int lock = lock_bundle(home, record->vm_id);
     if (lock == -EWOULDBLOCK)
         return 0;
+    if (!record->one_shot && record->seed_json) {
+        cleanup_free char *boot_id = pyro_host_boot_id();
+        return reconcile_workspace(store, record, boot_id ? boot_id : "", error);
+    }
     if (!record->one_shot)
         return pyro_store_vm_update(store, record->vm_id, &stopped, error);
     pyro_bundle_remove(home, record->vm_id);

@@ -6,6 +6,10 @@
  *   overlay.qcow2   the guest's disk, over the environment's rootfs; made by the first start
  *   initrd          the agent and its modules; made when the guest boots
  *   socket          where the supervisor serves clients
+ *   ram             of a workspace: the guest's memory, while it runs
+ *   commands/       of a workspace: N.stdout and N.stderr of its commands
+ *   baseline.*      of a workspace: how it was when it was created (src/workspace/baseline.h)
+ *   diff.json       of a workspace: its last diff
  *   supervisor.log  what the supervisor says; console.log and qemu.log after a failure
  */
 #ifndef PYRO_SUPERVISOR_BUNDLE_H
@@ -23,8 +27,12 @@
 
 struct pyro_bundle_config {
     char vm_id[PYRO_VM_ID_SIZE];
-    bool one_shot;            /* ends with its first client and leaves nothing behind */
-    double expires_at;        /* epoch seconds */
+    bool one_shot;     /* ends with its first client and leaves nothing behind */
+    bool is_workspace; /* stays: its commands are written down, its time counts from its last
+                          use, and it is powered off rather than killed */
+    double expires_at; /* epoch seconds */
+    int64_t ttl_seconds;
+    char *about; /* for clients: what the VM is, a JSON object as text; NULL: nothing */
     unsigned boot_timeout_ms; /* wall time for one try */
     char *rootfs_digest;      /* of the environment that the overlay belongs to */
     char *empty_overlay;      /* what a booting guest's first overlay is a copy of */
@@ -47,6 +55,11 @@ void pyro_bundle_config_finish(struct pyro_bundle_config *config);
 int pyro_vm_id_make(char ret_vm_id[PYRO_VM_ID_SIZE]);
 /* True for text of that form; anything else must never become a path. */
 bool pyro_vm_id_is_valid(const char *vm_id);
+
+/* A workspace and its VM share the digits of their ids: "ws-…" is "vm-…". */
+void pyro_workspace_id_of(const char *vm_id, char ret_workspace_id[PYRO_VM_ID_SIZE]);
+/* False when it is no workspace's id. */
+bool pyro_workspace_vm_id(const char *workspace_id, char ret_vm_id[PYRO_VM_ID_SIZE]);
 
 /* Makes the directory and takes the lock, in one step as others see it. `ret_lock` is the locked
  * descriptor: the VM counts as alive while anybody holds it. */

@@ -21,10 +21,10 @@ static json_t *machine_to_json(const struct pyro_machine_config *machine)
     const uint8_t *m = machine->mac;
     snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
     json_t *object =
-        json_pack("{s:b, s:i, s:b, s:i, s:i, s:b, s:s}", "kvm", machine->kvm, "tsc_khz",
+        json_pack("{s:b, s:i, s:b, s:i, s:i, s:b, s:s, s:b}", "kvm", machine->kvm, "tsc_khz",
                   (int)machine->tsc_khz, "fixed_layout", machine->fixed_layout, "vcpu_count",
                   (int)machine->vcpu_count, "mem_mib", (int)machine->mem_mib, "network",
-                  machine->network, "mac", mac);
+                  machine->network, "mac", mac, "durable", machine->durable);
     if (!object)
         return NULL;
     put_text(object, "qemu_path", machine->qemu_path);
@@ -42,16 +42,19 @@ static json_t *machine_to_json(const struct pyro_machine_config *machine)
 int pyro_bundle_config_write(int directory, const struct pyro_bundle_config *config,
                              struct pyro_error *error)
 {
-    cleanup_json json_t *object = json_pack(
-        "{s:s, s:b, s:f, s:i, s:s, s:o}", "vm_id", config->vm_id, "one_shot", config->one_shot,
-        "expires_at", config->expires_at, "boot_timeout_ms", (int)config->boot_timeout_ms,
-        "rootfs_digest", config->rootfs_digest, "machine", machine_to_json(&config->machine));
+    cleanup_json json_t *object =
+        json_pack("{s:s, s:b, s:b, s:f, s:I, s:i, s:s, s:o}", "vm_id", config->vm_id, "one_shot",
+                  config->one_shot, "is_workspace", config->is_workspace, "expires_at",
+                  config->expires_at, "ttl_seconds", (json_int_t)config->ttl_seconds,
+                  "boot_timeout_ms", (int)config->boot_timeout_ms, "rootfs_digest",
+                  config->rootfs_digest, "machine", machine_to_json(&config->machine));
     if (!object)
         return pyro_error_no_memory(error);
     put_text(object, "empty_overlay", config->empty_overlay);
     put_text(object, "modules", config->modules);
     put_text(object, "agent", config->agent);
     put_text(object, "freeze_into", config->freeze_into);
+    put_text(object, "about", config->about);
     int r = pyro_json_file_replace_at(directory, "config.json", object, 0);
     if (r < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
@@ -88,6 +91,7 @@ static bool take_machine(const json_t *object, struct pyro_machine_config *machi
         .vcpu_count = (unsigned)vcpus,
         .mem_mib = (unsigned)memory,
         .network = pyro_json_boolean(object, "network", false),
+        .durable = pyro_json_boolean(object, "durable", false),
         .kernel = take_path(object, "kernel"),
         .initrd = take_path(object, "initrd"),
         .rootfs = take_path(object, "rootfs"),
@@ -115,6 +119,10 @@ int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config
     if (good)
         strcpy(ret_config->vm_id, vm_id);
     ret_config->one_shot = pyro_json_boolean(object, "one_shot", false);
+    ret_config->is_workspace = pyro_json_boolean(object, "is_workspace", false);
+    ret_config->ttl_seconds = pyro_json_integer(object, "ttl_seconds", 0);
+    const char *about = pyro_json_text(object, "about", NULL);
+    ret_config->about = about ? strdup(about) : NULL;
     ret_config->expires_at = pyro_json_real(object, "expires_at", 0);
     ret_config->boot_timeout_ms = (unsigned)timeout_ms;
     ret_config->rootfs_digest = strdup(pyro_json_text(object, "rootfs_digest", ""));
@@ -135,8 +143,8 @@ int pyro_bundle_config_read(int directory, struct pyro_bundle_config *ret_config
 void pyro_bundle_config_finish(struct pyro_bundle_config *config)
 {
     pyro_machine_config_finish(&config->machine);
-    char *texts[] = {config->rootfs_digest, config->empty_overlay, config->modules, config->agent,
-                     config->freeze_into};
+    char *texts[] = {config->rootfs_digest, config->empty_overlay, config->modules,
+                     config->agent,         config->freeze_into,   config->about};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         free(texts[i]);
     *config = (struct pyro_bundle_config){0};

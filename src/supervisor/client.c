@@ -34,6 +34,7 @@ static struct pyro_client *create(int fd, const struct pyro_home *home, const ch
     }
     client->fd = fd;
     client->home = home;
+    client->progress_ms = pyro_now_ms(); /* what is over in a moment needs no report */
     snprintf(client->vm_id, sizeof(client->vm_id), "%s", vm_id);
     pyro_buffer_init(&client->in, 4 * PYRO_FRAME_SIZE_MAX);
     pyro_buffer_init(&client->out, 2 * PYRO_FRAME_SIZE_MAX + 2 * PYRO_WINDOW_INITIAL);
@@ -53,6 +54,11 @@ void pyro_client_destroy(struct pyro_client *client)
 const char *pyro_client_boot_json(const struct pyro_client *client)
 {
     return client->boot_json;
+}
+
+uint32_t pyro_client_sequence(const struct pyro_client *client)
+{
+    return client->sequence;
 }
 
 static int open_log(const struct pyro_home *home, const char *vm_id)

@@ -46,6 +46,29 @@ int pyro_client_exec(struct pyro_client *client, struct pyro_exec *exec,
                      const struct pyro_observer *observer, struct pyro_exited *ret_exited,
                      struct pyro_error *error);
 
+/* What a command reads that is no descriptor: the library's own. */
+struct pyro_client_input {
+    void *userdata;
+    /* Puts at most `most` bytes into `bytes`: how many, 0 at the end, -1: the call is given up.
+     * Called only when the guest has room for them. */
+    long (*read)(void *userdata, uint8_t *bytes, size_t most);
+};
+
+/* pyro_client_exec() with `input` in the place of observer->stdin_fd; NULL: no input. An observer
+ * whose output or input callback gives up gets PYRO_ERROR_CANCELLED, like one who cancels. */
+int pyro_client_exec_from(struct pyro_client *client, struct pyro_exec *exec,
+                          const struct pyro_client_input *input,
+                          const struct pyro_observer *observer, struct pyro_exited *ret_exited,
+                          struct pyro_error *error);
+
+/* The number under which a workspace wrote down the last command, 0: it did not. */
+uint32_t pyro_client_sequence(const struct pyro_client *client);
+
+/* A workspace that is being made is complete: it outlives this client. `seed_json` says how it was
+ * seeded. */
+int pyro_client_keep(struct pyro_client *client, const char *seed_json,
+                     const struct pyro_observer *observer, struct pyro_error *error);
+
 /* Freezes a guest that runs and was made to be frozen (freeze_into): it ends, and what is in that
  * directory is all of it. */
 int pyro_client_freeze(struct pyro_client *client, const struct pyro_observer *observer,

@@ -11,12 +11,13 @@ struct pyro_client {
     const struct pyro_home *home;
     char vm_id[PYRO_VM_ID_SIZE];
     struct pyro_buffer in, out;
-    bool running, stopped, frozen;
+    bool running, stopped, frozen, kept;
     bool failed; /* a FAILURE came, it is in `failure` */
     struct pyro_failure failure;
     char boot_json[sizeof(((struct pyro_state *)0)->boot_json)];
     uint32_t last_stream;
-    uint64_t progress_ms; /* when progress was reported last, 0: never */
+    uint32_t sequence;    /* of the last command, as a workspace wrote it down */
+    uint64_t progress_ms; /* when progress was reported last, or the wait began */
 };
 
 /* What one command needs while it is waited for; client_exec.c knows. */

@@ -17,6 +17,7 @@ enum {
 
 struct exec_wait {
     const struct pyro_observer *observer;
+    const struct pyro_client_input *input; /* NULL: stdin is the observer's descriptor */
     uint32_t stream;
     bool ended, refused; /* refused: the observer wants no more */
     struct pyro_exited exited;
@@ -37,6 +38,8 @@ static void take_state(struct pyro_client *client, const struct pyro_frame *fram
         client->stopped = state.phase == PYRO_PHASE_STOPPED;
         client->frozen = state.phase == PYRO_PHASE_FROZEN;
         memcpy(client->boot_json, state.boot_json, sizeof(client->boot_json));
+    } else if (frame->type == PYRO_FRAME_KEPT) {
+        client->kept = true;
     }
 }
 
@@ -76,6 +79,9 @@ static void take_frame(struct pyro_client *client, struct exec_wait *wait,
         if (pyro_u32_unpack(frame->payload, frame->length, &credit) == 0)
             wait->stdin_window += credit;
         break;
+    case PYRO_FRAME_RECORDED:
+        pyro_u32_unpack(frame->payload, frame->length, &client->sequence);
+        break;
     case PYRO_FRAME_EXITED:
         wait->ended = pyro_exited_unpack(frame->payload, frame->length, &wait->exited) == 0;
         break;
@@ -101,21 +107,50 @@ int pyro_client_receive(struct pyro_client *client, struct exec_wait *wait)
     return r;
 }
 
-/* Forwards some stdin when there is a window for it. */
-static void forward_stdin(struct pyro_client *client, struct exec_wait *wait)
+/* Some bytes of the observer's stdin: how many, 0 at the end or as good as that, -EAGAIN. */
+static long read_stdin(struct exec_wait *wait, uint8_t *bytes, size_t most)
 {
-    char block[32 * 1024];
-    size_t most = MIN(sizeof(block), (size_t)wait->stdin_window);
-    ssize_t got = read(wait->observer->stdin_fd, block, most);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+    ssize_t got = read(wait->observer->stdin_fd, bytes, most);
+    if (got < 0)
+        return errno == EINTR || errno == EAGAIN ? -EAGAIN : 0;
+    return got;
+}
+
+/* Forwards some input when there is a window for it, read straight into its frame. */
+static void forward_input(struct pyro_client *client, struct exec_wait *wait)
+{
+    struct pyro_buffer *out = &client->out;
+    size_t most = MIN((size_t)PYRO_FRAME_PAYLOAD_MAX, (size_t)wait->stdin_window);
+    uint8_t *frame = pyro_buffer_reserve(out, PYRO_FRAME_HEADER_SIZE + most);
+    if (!frame)
         return;
-    if (got <= 0) {
-        got = 0; /* the end, or as good as it */
-        wait->stdin_open = false;
+    uint8_t *bytes = frame + PYRO_FRAME_HEADER_SIZE;
+    long got = wait->input ? wait->input->read(wait->input->userdata, bytes, most)
+                           : read_stdin(wait, bytes, most);
+    if (got == -EAGAIN)
+        return;
+    if (got < 0) {
+        wait->refused = true;
+        return;
     }
-    pyro_frame_append(&client->out, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, wait->stream, block,
-                      (size_t)got);
+    wait->stdin_open = got > 0;
+    pyro_frame_header(frame, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, wait->stream, (uint32_t)got);
+    pyro_buffer_commit(out, PYRO_FRAME_HEADER_SIZE + (size_t)got);
     wait->stdin_window -= (uint32_t)got;
+}
+
+/* Nothing is taken from the input for a guest that may never come up. */
+static bool wants_input(const struct pyro_client *client, const struct exec_wait *wait)
+{
+    return client->running && wait && wait->stdin_open && wait->stdin_window > 0 &&
+           pyro_buffer_room(&client->out) > PYRO_FRAME_SIZE_MAX;
+}
+
+/* All that the window takes: a callback never keeps anybody waiting. */
+static void forward_callback(struct pyro_client *client, struct exec_wait *wait)
+{
+    while (wait && wait->input && !wait->refused && wants_input(client, wait))
+        forward_input(client, wait);
 }
 
 static void report_boot(struct pyro_client *client, const struct pyro_observer *observer)
@@ -135,9 +170,8 @@ static void report_boot(struct pyro_client *client, const struct pyro_observer *
 static int turn(struct pyro_client *client, const struct pyro_observer *observer,
                 struct exec_wait *wait)
 {
-    /* Nothing is taken from stdin for a guest that may never come up. */
-    bool wants_stdin = client->running && wait && wait->stdin_open && wait->stdin_window > 0 &&
-                       pyro_buffer_room(&client->out) > PYRO_FRAME_SIZE_MAX;
+    forward_callback(client, wait);
+    bool wants_stdin = wants_input(client, wait) && !wait->input;
     struct pollfd polls[3] = {
         {.fd = client->fd, .events = POLLIN | (client->out.size > 0 ? POLLOUT : 0)},
         {.fd = observer ? observer->cancel_fd : -1, .events = POLLIN},
@@ -149,7 +183,7 @@ static int turn(struct pyro_client *client, const struct pyro_observer *observer
     if (polls[1].revents)
         return 1;
     if (polls[2].revents)
-        forward_stdin(client, wait);
+        forward_input(client, wait);
     int r = polls[0].revents & (POLLIN | POLLHUP | POLLERR) ? pyro_client_receive(client, wait) : 0;
     if (r == 0 && client->out.size > 0) {
         r = pyro_buffer_write(&client->out, client->fd);
@@ -213,27 +247,53 @@ static int send_exec(struct pyro_client *client, uint32_t stream, const struct p
     return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot run the command") : 0;
 }
 
+static int exec_with(struct pyro_client *client, struct pyro_exec *exec, struct exec_wait *wait,
+                     struct pyro_exited *ret_exited, struct pyro_error *error)
+{
+    wait->stream = ++client->last_stream;
+    wait->stdin_window = PYRO_WINDOW_INITIAL;
+    client->sequence = 0;
+    exec->flags = (exec->flags & ~(uint32_t)PYRO_EXEC_STDIN) |
+                  (wait->stdin_open ? (uint32_t)PYRO_EXEC_STDIN : 0);
+    if (send_exec(client, wait->stream, exec, error) < 0)
+        return -1;
+    int r = 0;
+    while (r == 0 && !wait->ended && !client->stopped && !client->failed)
+        r = turn(client, wait->observer, wait);
+    if (wait->ended && r >= 0) {
+        *ret_exited = wait->exited;
+        return wait->refused ? explain(client, 1, error) : 0;
+    }
+    if (r > 0) { /* whoever shares this VM keeps it, the command goes */
+        pyro_frame_append(&client->out, PYRO_FRAME_KILL, PYRO_CHANNEL_NONE, wait->stream, NULL, 0);
+        pyro_buffer_write(&client->out, client->fd);
+    }
+    return explain(client, r, error);
+}
+
 int pyro_client_exec(struct pyro_client *client, struct pyro_exec *exec,
                      const struct pyro_observer *observer, struct pyro_exited *ret_exited,
                      struct pyro_error *error)
 {
     struct exec_wait wait = {.observer = observer,
-                             .stream = ++client->last_stream,
-                             .stdin_window = PYRO_WINDOW_INITIAL,
                              .stdin_open = observer && observer->stdin_fd >= 0};
-    exec->flags = wait.stdin_open ? PYRO_EXEC_STDIN : 0;
-    if (send_exec(client, wait.stream, exec, error) < 0)
-        return -1;
-    int r = 0;
-    while (r == 0 && !wait.ended && !client->stopped && !client->failed)
-        r = turn(client, observer, &wait);
-    if (wait.ended && r >= 0) {
-        *ret_exited = wait.exited;
-        return wait.refused ? explain(client, 1, error) : 0;
-    }
-    if (r > 0) { /* whoever shares this VM keeps it, the command goes */
-        pyro_frame_append(&client->out, PYRO_FRAME_KILL, PYRO_CHANNEL_NONE, wait.stream, NULL, 0);
-        pyro_buffer_write(&client->out, client->fd);
-    }
-    return explain(client, r, error);
+    return exec_with(client, exec, &wait, ret_exited, error);
+}
+
+int pyro_client_exec_from(struct pyro_client *client, struct pyro_exec *exec,
+                          const struct pyro_client_input *input,
+                          const struct pyro_observer *observer, struct pyro_exited *ret_exited,
+                          struct pyro_error *error)
+{
+    struct exec_wait wait = {.observer = observer, .input = input, .stdin_open = input != NULL};
+    return exec_with(client, exec, &wait, ret_exited, error);
+}
+
+int pyro_client_keep(struct pyro_client *client, const char *seed_json,
+                     const struct pyro_observer *observer, struct pyro_error *error)
+{
+    int r = pyro_keep_pack(&client->out, seed_json);
+    while (r == 0 && !client->kept && !client->stopped && !client->failed)
+        r = turn(client, observer, NULL);
+    return client->kept ? 0 : explain(client, r, error);
 }

@@ -64,6 +64,7 @@ static int to_guest(struct command *command, enum pyro_frame_type type, enum pyr
 static void report_exit(struct command *command, const struct pyro_exited *exited)
 {
     struct client *client = command->client;
+    history_end(command, exited);
     if (client)
         serve_send(client, pyro_exited_pack(&client->out, command->client_stream, exited));
     forget(command);
@@ -157,28 +158,16 @@ static void append(struct command *command)
     command->supervisor->command_count++;
 }
 
-int command_exec(struct client *client, const struct pyro_frame *frame)
+static struct command *create(struct client *client, uint32_t stream, uint32_t timeout_ms)
 {
     struct supervisor *supervisor = client->supervisor;
-    struct pyro_exec exec;
-    if (frame->stream == 0 || find_client(client, frame->stream))
-        return -EPROTO;
-    int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
-    if (r == -EPROTO)
-        return r;
-    uint32_t timeout_ms = r == 0 ? exec.timeout_ms : 0;
-    if (r == 0)
-        pyro_exec_finish(&exec);
     struct command *command =
         supervisor->command_count < COMMANDS_MAX ? calloc(1, sizeof(*command)) : NULL;
-    if (r < 0 || !command) {
-        refuse(client, frame->stream, EAGAIN);
-        free(command);
-        return 0;
-    }
+    if (!command)
+        return NULL;
     *command = (struct command){.supervisor = supervisor,
                                 .client = client,
-                                .client_stream = frame->stream,
+                                .client_stream = stream,
                                 .guest_stream = ++supervisor->last_stream,
                                 .timeout_ms = timeout_ms};
     for (size_t i = 0; i < ARRAY_SIZE(command->window); i++)
@@ -186,12 +175,61 @@ int command_exec(struct client *client, const struct pyro_frame *frame)
     /* Stdin may come before the guest is up, so the queue is as large as a frame and a window. */
     pyro_buffer_init(&command->waiting, 2 * PYRO_FRAME_SIZE_MAX + 4 * PYRO_WINDOW_INITIAL);
     append(command);
+    return command;
+}
+
+/* A workspace's command gets its number; what the host asks of the guest's tree is no command. */
+static int record(struct command *command, const struct pyro_exec *exec)
+{
+    struct client *client = command->client;
+    if (!command->supervisor->config.is_workspace)
+        return 0;
+    history_use(command->supervisor);
+    if (exec->flags & PYRO_EXEC_TREE) {
+        history_note_use(command->supervisor);
+        return 0;
+    }
+    int r = history_begin(command, exec);
+    if (r == 0)
+        serve_send(client, pyro_recorded_pack(&client->out, command->client_stream,
+                                              (uint32_t)command->history.sequence));
+    return r;
+}
+
+static int start(struct command *command, const struct pyro_exec *exec,
+                 const struct pyro_frame *frame)
+{
+    struct supervisor *supervisor = command->supervisor;
+    struct client *client = command->client;
+    int r = record(command, exec);
+    if (r < 0) {
+        forget(command);
+        refuse(client, frame->stream, (uint32_t)-r);
+        return 0;
+    }
     r = to_guest(command, PYRO_FRAME_EXEC, PYRO_CHANNEL_NONE, frame->payload, frame->length);
     if (r == 0 && supervisor->state == STATE_RUNNING) {
         clock_check(supervisor); /* a timer may not have told yet that the host woke up */
         command_send_waiting(supervisor);
     }
     return r;
+}
+
+int command_exec(struct client *client, const struct pyro_frame *frame)
+{
+    struct pyro_exec exec;
+    if (frame->stream == 0 || find_client(client, frame->stream))
+        return -EPROTO;
+    int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
+    if (r == -EPROTO)
+        return r;
+    struct command *command = r == 0 ? create(client, frame->stream, exec.timeout_ms) : NULL;
+    if (!command)
+        refuse(client, frame->stream, EAGAIN);
+    int started = command ? start(command, &exec, frame) : 0;
+    if (r == 0)
+        pyro_exec_finish(&exec);
+    return started;
 }
 
 static uint32_t credit_of(const struct pyro_frame *frame)
@@ -273,6 +311,7 @@ int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *f
         if (!is_within(frame->length, *window))
             return -EPROTO; /* more than it had credit for */
         *window -= frame->length;
+        history_output(command, frame->channel, frame->payload, frame->length);
         if (!command->client) /* nobody reads it, but the command must be able to end */
             grant(command, frame->channel, frame->length);
         break;
@@ -299,6 +338,8 @@ void command_client_gone(struct client *client)
 
 void command_finish_all(struct supervisor *supervisor)
 {
-    while (supervisor->commands)
+    while (supervisor->commands) {
+        history_lose(supervisor->commands);
         forget(supervisor->commands);
+    }
 }

@@ -18,6 +18,7 @@ enum action {
     SAVE,     /* stop it and save it */
     FAIL,     /* tell the clients why, end */
     POWER_OFF,
+    EXPIRE, /* a workspace is powered off, any other VM is thrown away */
     END,
 };
 
@@ -40,7 +41,9 @@ static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
     [EVENT_DISK_FAILED] =    {FAIL,     FAIL,      FAIL,      FAIL,     END,      NOTHING},
     [EVENT_NETWORK_ENDED] =  {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING,  NOTHING},
     [EVENT_OWNER_GONE] =     {END,      END,       END,       END,      END,      NOTHING},
-    [EVENT_EXPIRED] =        {FAIL,     FAIL,      FAIL,      FAIL,     NOTHING,  NOTHING},
+    [EVENT_EXPIRED] =        {FAIL,     FAIL,      EXPIRE,    FAIL,     NOTHING,  NOTHING},
+    [EVENT_KEEP_FAILED] =    {NOTHING,  NOTHING,   FAIL,      NOTHING,  NOTHING,  NOTHING},
+    [EVENT_TERMINATED] =     {END,      END,       EXPIRE,    END,      END,      NOTHING},
     [EVENT_STOP] =           {END,      END,       POWER_OFF, END,      NOTHING,  NOTHING},
     [EVENT_STOP_AT_ONCE] =   {END,      END,       END,       END,      END,      NOTHING},
     [EVENT_STOP_DEADLINE] =  {NOTHING,  NOTHING,   NOTHING,   NOTHING,  END,      NOTHING},
@@ -56,6 +59,7 @@ static const enum pyro_error_code codes[EVENT_COUNT] = {
     [EVENT_DISK_FAILED] = PYRO_ERROR_DISK_FULL,
     [EVENT_NETWORK_ENDED] = PYRO_ERROR_NETWORK_FAILED,
     [EVENT_EXPIRED] = PYRO_ERROR_VM_EXPIRED,
+    [EVENT_KEEP_FAILED] = PYRO_ERROR_STORE_FAILED,
 };
 
 static const char *hint_for(enum pyro_error_code code)
@@ -120,6 +124,20 @@ static void power_off(struct supervisor *supervisor)
     guest_flush(supervisor);
     pyro_timer_start(&supervisor->loop, &supervisor->stop_deadline, STOP_GRACE_MS, stop_late,
                      supervisor);
+}
+
+/* A workspace's disk outlives its guest, so the guest is given the time to write it back. */
+static void expire(struct supervisor *supervisor, enum event event, const char *why)
+{
+    const struct pyro_bundle_config *config = &supervisor->config;
+    if (config->is_workspace && !config->one_shot) {
+        snprintf(supervisor->stop_reason, sizeof(supervisor->stop_reason), "%s", why);
+        power_off(supervisor);
+    } else if (event == EVENT_EXPIRED) {
+        fail(supervisor, event, why);
+    } else {
+        end(supervisor);
+    }
 }
 
 /* What could not be restored is booted; what could not be booted is booted once more, if that could
@@ -187,6 +205,9 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
         break;
     case POWER_OFF:
         power_off(supervisor);
+        break;
+    case EXPIRE:
+        expire(supervisor, event, why);
         break;
     case END:
         supervisor->frozen = event == EVENT_FROZEN;

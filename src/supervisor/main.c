@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "supervisor/supervisor.h"
+#include "vm/host_cache.h"
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
 
@@ -23,7 +24,8 @@ static void signalled(struct pyro_source *source, uint32_t events)
     (void)events;
     struct signalfd_siginfo info;
     if (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        life_event(source->userdata, EVENT_STOP_AT_ONCE, "signal %u", info.ssi_signo);
+        life_event(source->userdata, EVENT_TERMINATED, "its supervisor got signal %u",
+                   info.ssi_signo);
 }
 
 /* The end is a moment of the wall clock, which goes on while the host is suspended and can be set:
@@ -31,6 +33,8 @@ static void signalled(struct pyro_source *source, uint32_t events)
 static void check_expiry(struct pyro_timer *timer)
 {
     struct supervisor *supervisor = timer->userdata;
+    if (supervisor->command_count > 0) /* what is worked on is in use */
+        history_use(supervisor);
     double left_ms = (supervisor->config.expires_at - pyro_wall_seconds()) * 1000;
     clock_adjust(supervisor);
     if (left_ms <= 0)
@@ -51,29 +55,47 @@ static int watch(struct supervisor *supervisor)
     return r < 0 ? r : clock_watch(supervisor);
 }
 
+static int write_end(struct supervisor *supervisor, struct pyro_store *store,
+                     struct pyro_error *error)
+{
+    const struct pyro_bundle_config *config = &supervisor->config;
+    const struct pyro_failure *failure = &supervisor->failure;
+    const char *reason = failure->code              ? failure->message
+                         : *supervisor->stop_reason ? supervisor->stop_reason
+                                                    : NULL;
+    const struct pyro_vm_change change = {
+        .state = config->is_workspace && failure->code ? "failed" : "stopped", .failure = reason};
+    if (config->one_shot)
+        return pyro_store_vm_delete(store, config->vm_id, NULL, error);
+    return pyro_store_vm_update(store, config->vm_id, &change, error);
+}
+
+static int write_start(struct supervisor *supervisor, struct pyro_store *store,
+                       struct pyro_error *error)
+{
+    cleanup_free char *boot_id = pyro_host_boot_id();
+    const struct pyro_vm_change started = {
+        .state = "started",
+        .boot_json = supervisor->boot_json,
+        .host_boot_id = boot_id,
+        .expires_at = supervisor->config.is_workspace ? supervisor->config.expires_at : 0};
+    return pyro_store_vm_update(store, supervisor->config.vm_id, &started, error);
+}
+
 /* The store is opened for the moment it is needed: it costs memory that a VM would hold for hours.
- */
+ * Only a workspace, which uses it for each command, keeps it open. */
 static void record_change(struct supervisor *supervisor)
 {
-    struct pyro_store *store;
     struct pyro_error error;
-    const char *vm_id = supervisor->config.vm_id;
-    if (pyro_store_open(supervisor->home.path, &store, &error) < 0) {
-        fprintf(stderr, "pyro-supervisor: %s\n", error.message);
+    struct pyro_store *store = history_store(supervisor);
+    if (!store)
         return;
-    }
-    const struct pyro_vm_change started = {.state = "started", .boot_json = supervisor->boot_json};
-    const struct pyro_vm_change stopped = {.state = "stopped"};
-    int r;
-    if (supervisor->state != STATE_ENDED)
-        r = pyro_store_vm_update(store, vm_id, &started, &error);
-    else if (supervisor->config.one_shot)
-        r = pyro_store_vm_delete(store, vm_id, NULL, &error);
-    else
-        r = pyro_store_vm_update(store, vm_id, &stopped, &error);
+    int r = supervisor->state == STATE_ENDED ? write_end(supervisor, store, &error)
+                                             : write_start(supervisor, store, &error);
     if (r < 0 && error.code != PYRO_ERROR_UNKNOWN_VM)
         fprintf(stderr, "pyro-supervisor: %s\n", error.message);
-    pyro_store_close(store);
+    if (!supervisor->config.is_workspace || supervisor->state == STATE_ENDED)
+        pyro_store_close(steal_pointer(&supervisor->store));
 }
 
 static void run(struct supervisor *supervisor)
@@ -106,6 +128,8 @@ static void finish(struct supervisor *supervisor, const int *locks, size_t lock_
     unlinkat(supervisor->directory, "socket", 0);
     if (!supervisor->has_own_disk && !supervisor->was_running) /* nothing of the VM's is on it */
         unlinkat(supervisor->directory, "overlay.qcow2", 0);
+    if (supervisor->config.is_workspace) /* its next start is a boot */
+        unlinkat(supervisor->directory, "ram", 0);
     if (supervisor->config.one_shot)
         pyro_bundle_remove(&supervisor->home, supervisor->config.vm_id);
     if (!supervisor->config.one_shot || supervisor->owner_fd >= 0)

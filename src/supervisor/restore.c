@@ -16,6 +16,22 @@
 #include "base/text.h"
 #include "supervisor/supervisor.h"
 
+/* A one-shot guest maps the template's memory and keeps to itself what it writes. */
+static int map_ram(struct supervisor *supervisor)
+{
+    struct pyro_machine_config *machine = &supervisor->config.machine;
+    machine->ram = pyro_text_format("%s/ram", supervisor->template_path);
+    machine->ram_private = true;
+    return machine->ram ? 0 : -ENOMEM;
+}
+
+/* A workspace runs on a copy of its own, so that it can be saved like a template one day. */
+static int copy_ram(const struct supervisor *supervisor, int template_)
+{
+    unlinkat(supervisor->directory, "ram", 0);
+    return pyro_file_copy_at(template_, "ram", supervisor->directory, "ram", 0600);
+}
+
 static int open_template(struct supervisor *supervisor)
 {
     struct stat status;
@@ -33,9 +49,9 @@ static int open_template(struct supervisor *supervisor)
     struct pyro_machine_config *machine = &supervisor->config.machine;
     supervisor->boot_initrd = machine->initrd;
     machine->initrd = pyro_text_format("%s/initrd", supervisor->template_path);
-    machine->ram = pyro_text_format("%s/ram", supervisor->template_path);
-    machine->ram_private = true;
-    return machine->initrd && machine->ram ? 0 : -ENOMEM;
+    if (!machine->initrd)
+        return -ENOMEM;
+    return supervisor->config.is_workspace ? copy_ram(supervisor, template_) : map_ram(supervisor);
 }
 
 int restore_prepare(struct supervisor *supervisor)
@@ -50,7 +66,8 @@ void restore_forget(struct supervisor *supervisor)
     struct pyro_machine_config *machine = &supervisor->config.machine;
     supervisor->restoring = false;
     free(steal_pointer(&supervisor->template_path));
-    free(steal_pointer(&machine->ram));
+    if (machine->ram_private)
+        free(steal_pointer(&machine->ram));
     if (supervisor->boot_initrd) {
         free(machine->initrd);
         machine->initrd = steal_pointer(&supervisor->boot_initrd);

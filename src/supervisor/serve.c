@@ -96,6 +96,26 @@ static int freeze(struct client *client)
     return 0;
 }
 
+/* The one that makes a workspace says that it is complete: it stays when that client goes. */
+static int keep(struct client *client, const struct pyro_frame *frame)
+{
+    struct supervisor *supervisor = client->supervisor;
+    struct pyro_error error;
+    cleanup_free char *seed_json = malloc(frame->length);
+    if (!supervisor->config.is_workspace || supervisor->state != STATE_RUNNING ||
+        !client->is_owner || !seed_json ||
+        pyro_keep_unpack(frame->payload, frame->length, seed_json, frame->length) < 0)
+        return -EPROTO;
+    if (history_keep(supervisor, seed_json, &error) < 0) {
+        life_event(supervisor, EVENT_KEEP_FAILED, "%s", error.message);
+        return 0;
+    }
+    client->is_owner = false;
+    serve_send(client,
+               pyro_frame_append(&client->out, PYRO_FRAME_KEPT, PYRO_CHANNEL_NONE, 0, NULL, 0));
+    return 0;
+}
+
 /* 0, or a negative errno when the client must go. */
 static int take_frames(struct client *client)
 {
@@ -105,6 +125,7 @@ static int take_frames(struct client *client)
                                   &frame)) > 0) {
         int taken = frame.type == PYRO_FRAME_STOP     ? stop(client, &frame)
                     : frame.type == PYRO_FRAME_FREEZE ? freeze(client)
+                    : frame.type == PYRO_FRAME_KEEP   ? keep(client, &frame)
                     : frame.type == PYRO_FRAME_EXEC   ? command_exec(client, &frame)
                                                       : command_from_client(client, &frame);
         if (taken < 0)

@@ -9,6 +9,7 @@
  *   guest.c     the channel to the guest agent
  *   serve.c     the channels to clients
  *   command.c   commands: whose they are, credit, time limits
+ *   history.c   a workspace's commands as the store and the bundle keep them
  *   ring.c      the last words of console and QEMU
  */
 #ifndef PYRO_SUPERVISOR_SUPERVISOR_H
@@ -73,8 +74,10 @@ enum event {
     EVENT_NETWORK_ENDED, /* passt is gone */
     EVENT_OWNER_GONE,    /* one-shot: the client went away */
     EVENT_EXPIRED,       /* ttl_seconds are over */
+    EVENT_KEEP_FAILED,   /* a workspace could not be written down as complete */
+    EVENT_TERMINATED,    /* somebody sent SIGTERM: the host goes down */
     EVENT_STOP,          /* a client wants a clean power-off */
-    EVENT_STOP_AT_ONCE,  /* a client throws the VM away, or somebody sent SIGTERM */
+    EVENT_STOP_AT_ONCE,  /* a client throws the VM away */
     EVENT_STOP_DEADLINE, /* the guest did not power off in time */
     EVENT_COUNT
 };
@@ -96,6 +99,13 @@ struct client {
     struct client *next;
 };
 
+/* Of a command that is written down. */
+struct history {
+    int64_t sequence; /* 0: it is not */
+    int logs[2];      /* stdout, stderr; -1: not open */
+    uint64_t bytes[2];
+};
+
 struct command {
     struct supervisor *supervisor;
     struct client *client;  /* NULL: it went away; output is dropped until the command ends */
@@ -107,6 +117,7 @@ struct command {
     uint32_t window[4];          /* by channel: what the sender may still send */
     struct pyro_buffer waiting;  /* the EXEC frame until the guest is up */
     struct pyro_timer timer;     /* the time limit, then the grace after KILL */
+    struct history history;
     struct command *next;
 };
 
@@ -121,6 +132,7 @@ struct supervisor {
     struct pyro_timer expiry, stop_deadline;
     struct pyro_source signals;
     struct pyro_failure failure; /* code 0: none */
+    char stop_reason[128];       /* why a workspace was powered off, if nobody asked for it */
     bool frozen;
 
     /* restore.c */
@@ -152,7 +164,7 @@ struct supervisor {
     unsigned tries;  /* of booting */
     uint64_t first_try_us, try_us, qemu_up_us, ready_us;
     struct pyro_ready ready;
-    char boot_json[1024];
+    char boot_json[2048];
 
     /* guest.c */
     struct pyro_source guest;
@@ -164,6 +176,9 @@ struct supervisor {
     struct client *clients;
     unsigned client_count;
     int owner_fd; /* of the owner that was dropped, -1: none */
+
+    /* history.c */
+    struct pyro_store *store; /* kept open by a workspace; NULL: not opened yet */
 
     /* command.c */
     struct command *commands;
@@ -234,6 +249,22 @@ int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *f
 void command_send_waiting(struct supervisor *supervisor);
 void command_client_gone(struct client *client);
 void command_finish_all(struct supervisor *supervisor);
+
+/* history.c */
+/* NULL when it cannot be opened; the log says why. */
+struct pyro_store *history_store(struct supervisor *supervisor);
+/* A workspace was used: its time counts from now. */
+void history_use(struct supervisor *supervisor);
+/* The same for a use that leaves no row by which one could tell. */
+void history_note_use(struct supervisor *supervisor);
+/* 0, or a negative errno when it cannot be written down: it must not run then. */
+int history_begin(struct command *command, const struct pyro_exec *exec);
+void history_output(struct command *command, enum pyro_channel channel, const uint8_t *bytes,
+                    uint32_t size);
+void history_end(struct command *command, const struct pyro_exited *exited);
+void history_lose(struct command *command); /* its VM ends before it does */
+/* The workspace is complete and stays. */
+int history_keep(struct supervisor *supervisor, const char *seed_json, struct pyro_error *error);
 
 /* ring.c */
 int ring_watch(struct supervisor *supervisor, struct ring *ring, int fd);

@@ -14,7 +14,7 @@ static const char cache_path[] = "cache/host.json";
 
 enum { CACHE_CAP = 64 << 10, BOOT_ID_CAP = 256 };
 
-static char *read_boot_id(void)
+char *pyro_host_boot_id(void)
 {
     char *id = NULL;
     if (pyro_file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", BOOT_ID_CAP, &id, NULL) < 0)
@@ -34,7 +34,7 @@ static json_t *read_file(const struct pyro_home *home)
 
 void pyro_host_cache_load(struct pyro_host_cache *cache, const struct pyro_home *home)
 {
-    *cache = (struct pyro_host_cache){.boot_id = read_boot_id()};
+    *cache = (struct pyro_host_cache){.boot_id = pyro_host_boot_id()};
     cleanup_json json_t *file = read_file(home);
     json_t *verdicts = json_object_get(file, "verdicts");
     const char *boot_id = pyro_json_text(file, "boot_id", "");

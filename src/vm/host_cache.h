@@ -8,6 +8,9 @@
 
 #include "base/home.h"
 
+/* Tells one start of the host from the next; to be freed. NULL when the host does not tell. */
+char *pyro_host_boot_id(void);
+
 struct pyro_host_cache {
     json_t *verdicts; /* key → object with "of" and what was found */
     char *boot_id;    /* "" when the host does not tell: nothing is kept then */

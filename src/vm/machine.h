@@ -28,6 +28,7 @@ struct pyro_machine_config {
     unsigned vcpu_count;
     unsigned mem_mib;
     bool network;
+    bool durable; /* what the guest has synced survives QEMU and the host */
     uint8_t mac[6];
     char *kernel, *initrd, *rootfs, *overlay;
     char *ram;               /* file that is the guest's memory; NULL: memory of QEMU's own */

@@ -51,9 +51,9 @@ static void test_round_trip(void)
     ok(stat(log_path, &status) == 0 && (status.st_mode & 0777) == 0600, "so has its log");
 
     struct pyro_vm_record record = make_record("vm-b", 20), other = make_record("vm-a", 10), got;
-    is_int(pyro_store_vm_insert(store, &record, &error), 0, "insert");
-    is_int(pyro_store_vm_insert(store, &other, &error), 0, "insert another");
-    is_int(pyro_store_vm_insert(store, &other, &error), -1, "the same id twice is refused");
+    is_int(pyro_store_vm_insert(store, &record, 0, &error), 0, "insert");
+    is_int(pyro_store_vm_insert(store, &other, 0, &error), 0, "insert another");
+    is_int(pyro_store_vm_insert(store, &other, 0, &error), -1, "the same id twice is refused");
     is_int(error.code, PYRO_ERROR_STORE_FAILED, "as a failure of the store");
     is_int(pyro_store_vm_get(store, "vm-b", &got, &error), 0, "get");
     is_text(got.environment, "debian:12", "environment");
@@ -162,7 +162,7 @@ static void test_stale_log(void)
     struct pyro_vm_record record = make_record("vm-old", 1), *records;
     size_t count = 1;
     pyro_store_open(home, &store, &error);
-    pyro_store_vm_insert(store, &record, &error);
+    pyro_store_vm_insert(store, &record, 0, &error);
     pyro_store_close(store);
     unlink(path);
     is_int(pyro_store_open(home, &store, &error), 0, "a store without its file is made anew");
@@ -182,7 +182,7 @@ static int work(int number)
         struct pyro_vm_record record = make_record(id, i), got;
         struct pyro_store *store;
         if (pyro_store_open(home, &store, &error) < 0 ||
-            pyro_store_vm_insert(store, &record, &error) < 0 ||
+            pyro_store_vm_insert(store, &record, 0, &error) < 0 ||
             pyro_store_vm_update(store, id, &change, &error) < 0 ||
             pyro_store_vm_get(store, id, &got, &error) < 0 ||
             pyro_store_vm_delete(store, id, NULL, &error) < 0) {

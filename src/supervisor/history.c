@@ -1,0 +1,175 @@
+/* A workspace's history: each command has a row in the store before the guest hears of it, its
+ * output lies in files of the bundle before the client hears of it, and its end is in the row
+ * before anybody hears of that. What happens to a client changes nothing of it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/macros.h"
+#include "base/text.h"
+#include "supervisor/supervisor.h"
+#include "vm/host_cache.h"
+
+/* What is kept of one stream; beyond that its bytes are only counted. */
+#define LOG_BYTES_MAX ((uint64_t)1 << 30)
+
+struct pyro_store *history_store(struct supervisor *supervisor)
+{
+    struct pyro_error error;
+    if (!supervisor->store &&
+        pyro_store_open(supervisor->home.path, &supervisor->store, &error) < 0) {
+        fprintf(stderr, "pyro-supervisor: %s\n", error.message);
+        supervisor->store = NULL;
+    }
+    return supervisor->store;
+}
+
+void history_use(struct supervisor *supervisor)
+{
+    const struct pyro_bundle_config *config = &supervisor->config;
+    if (config->is_workspace)
+        supervisor->config.expires_at =
+            MAX(config->expires_at, pyro_wall_seconds() + (double)config->ttl_seconds);
+}
+
+void history_note_use(struct supervisor *supervisor)
+{
+    struct pyro_store *store = history_store(supervisor);
+    const struct pyro_vm_change used = {.expires_at = supervisor->config.expires_at};
+    if (store)
+        pyro_store_vm_update(store, supervisor->config.vm_id, &used, NULL);
+}
+
+/* What its author wrote: a string that was given to a shell, or words. To be freed. */
+static char *display(char *const *words)
+{
+    size_t count = 0;
+    while (words[count])
+        count++;
+    bool is_string = count == 3 && strcmp(words[0], "/bin/sh") == 0 && strcmp(words[1], "-lc") == 0;
+    cleanup_free char *joined =
+        is_string ? strdup(words[2]) : pyro_text_shell_join((const char *const *)words, count);
+    return joined ? pyro_text_to_utf8(joined, strlen(joined), NULL) : NULL;
+}
+
+int history_begin(struct command *command, const struct pyro_exec *exec)
+{
+    struct supervisor *supervisor = command->supervisor;
+    struct history *history = &command->history;
+    struct pyro_store *store = history_store(supervisor);
+    cleanup_free char *words = display(exec->arguments);
+    cleanup_free char *cwd = pyro_text_to_utf8(exec->directory, strlen(exec->directory), NULL);
+    if (!store || !words || !cwd)
+        return store ? -ENOMEM : -EIO;
+    const struct pyro_command_record record = {
+        .command = words, .cwd = cwd, .started_at = pyro_wall_seconds()};
+    struct pyro_error error;
+    if (pyro_store_command_begin(store, supervisor->config.vm_id, &record, &history->sequence,
+                                 &error) < 0) {
+        fprintf(stderr, "pyro-supervisor: %s\n", error.message);
+        return error.errnum ? -abs(error.errnum) : -EIO;
+    }
+    history->logs[0] = history->logs[1] = -1;
+    return 0;
+}
+
+static int open_log(const struct supervisor *supervisor, const struct history *history, int stream)
+{
+    char name[64];
+    if (mkdirat(supervisor->directory, "commands", 0700) < 0 && errno != EEXIST)
+        return -errno;
+    snprintf(name, sizeof(name), "commands/%lld.%s", (long long)history->sequence,
+             stream ? "stderr" : "stdout");
+    int fd = openat(supervisor->directory, name,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
+/* A disk that is full costs the rest of this stream's log, never the command: the row says how many
+ * bytes there were. */
+void history_output(struct command *command, enum pyro_channel channel, const uint8_t *bytes,
+                    uint32_t size)
+{
+    struct history *history = &command->history;
+    int stream = channel == PYRO_CHANNEL_STDERR;
+    if (history->sequence == 0)
+        return;
+    if (history->bytes[stream] == 0)
+        history->logs[stream] = open_log(command->supervisor, history, stream);
+    history->bytes[stream] += size;
+    if (history->logs[stream] < 0)
+        return;
+    if (history->bytes[stream] > LOG_BYTES_MAX ||
+        pyro_fd_write_all(history->logs[stream], bytes, size) < 0)
+        close(steal_fd(&history->logs[stream]));
+}
+
+static void finish(struct command *command, struct pyro_command_record *record)
+{
+    struct supervisor *supervisor = command->supervisor;
+    struct history *history = &command->history;
+    struct pyro_store *store = history_store(supervisor);
+    struct pyro_error error;
+    for (size_t i = 0; i < ARRAY_SIZE(history->logs); i++) {
+        if (history->logs[i] >= 0)
+            close(steal_fd(&history->logs[i]));
+    }
+    record->sequence = history->sequence;
+    record->stdout_bytes = (int64_t)history->bytes[0];
+    record->stderr_bytes = (int64_t)history->bytes[1];
+    if (store && pyro_store_command_end(store, supervisor->config.vm_id, record, &error) < 0)
+        fprintf(stderr, "pyro-supervisor: %s\n", error.message);
+    history->sequence = 0;
+}
+
+void history_end(struct command *command, const struct pyro_exited *exited)
+{
+    struct pyro_command_record record = {
+        .state = (char *)"exited",
+        .has_exit_code = true,
+        .exit_code = exited->timed_out ? PYRO_STATUS_TIMED_OUT : pyro_exited_status(exited),
+        .timed_out = exited->timed_out,
+        .duration_ms = (double)exited->duration_us / 1000};
+    history_use(command->supervisor);
+    if (command->history.sequence)
+        finish(command, &record);
+}
+
+void history_lose(struct command *command)
+{
+    struct pyro_command_record record = {.state = (char *)"lost"};
+    if (command->sent_us)
+        record.duration_ms = (double)(pyro_now_us() - command->sent_us) / 1000;
+    if (command->history.sequence)
+        finish(command, &record);
+}
+
+/* The row first: it decides what becomes of the workspace if we are killed between the two. */
+int history_keep(struct supervisor *supervisor, const char *seed_json, struct pyro_error *error)
+{
+    struct pyro_store *store = history_store(supervisor);
+    if (!store)
+        return pyro_error_set(error, PYRO_ERROR_STORE_FAILED, "cannot open the store");
+    cleanup_free char *boot_id = pyro_host_boot_id();
+    supervisor->config.one_shot = false;
+    history_use(supervisor);
+    const struct pyro_vm_change kept = {.state = "started",
+                                        .execution_mode = "guest",
+                                        .boot_json = supervisor->boot_json,
+                                        .seed_json = seed_json,
+                                        .host_boot_id = boot_id,
+                                        .expires_at = supervisor->config.expires_at,
+                                        .keep = true};
+    if (pyro_bundle_config_write(supervisor->directory, &supervisor->config, error) < 0 ||
+        pyro_store_vm_update(store, supervisor->config.vm_id, &kept, error) < 0) {
+        supervisor->config.one_shot = true;
+        return -1;
+    }
+    return 0;
+}

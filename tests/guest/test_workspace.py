@@ -1,0 +1,262 @@
+"""Workspaces as their users see them: one is created, worked in, looked at, taken home, and dies in every way."""
+
+import json
+import os
+import signal
+import subprocess
+import tarfile
+import time
+
+import pytest
+
+from conftest import BASE, wait_until
+
+
+class Workspace:
+    """One workspace of a `Pyro`, deleted at the end of its test."""
+
+    def __init__(self, pyro, *flags):
+        self.pyro = pyro
+        result = pyro.run("workspace", "create", BASE, "--mem-mib", "256", *map(str, flags), "--json")
+        assert result.returncode == 0, result.stderr.decode()
+        self.record = json.loads(result.stdout)
+        self.id, self.vm_id = self.record["workspace_id"], self.record["vm_id"]
+
+    def run(self, verb, *words, **keywords):
+        return self.pyro.run("workspace", *verb.split(), self.id, *map(str, words), **keywords)
+
+    def json(self, verb, *words, **keywords):
+        result = self.run(verb, *words, "--json", **keywords)
+        assert result.returncode == 0, result.stderr.decode() + result.stdout.decode()
+        return json.loads(result.stdout)
+
+    def exec(self, *command, **keywords):
+        return self.run("exec", "--", *command, **keywords)
+
+    def supervisor(self):
+        """Its pid: of those that have its bundle's lock open, the supervisor."""
+        lock = str(self.pyro.home / "vms" / self.vm_id / "lock")
+        for pid, name in self.pyro.processes().items():
+            try:
+                held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            except OSError:
+                continue
+            if name.startswith("pyro-supervisor") and lock in held:
+                return pid
+        return None
+
+    def delete(self):
+        return self.run("delete")
+
+
+@pytest.fixture
+def workspace(pyro):
+    made = []
+
+    def make(*flags):
+        made.append(Workspace(pyro, *flags))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.delete()
+    pyro.assert_nothing_left()
+
+
+@pytest.fixture
+def project(tmp_path):
+    root = tmp_path / "project"
+    (root / "src" / "empty").mkdir(parents=True)
+    (root / "src" / "main.c").write_text("int main(void)\n{\n    return 0;\n}\n")
+    (root / "run.sh").write_text("#!/bin/sh\necho running\n")
+    (root / "run.sh").chmod(0o755)
+    (root / "link").symlink_to("src/main.c")
+    os.link(root / "run.sh", root / "hard.sh")
+    (root / "no newline").write_bytes(b"last line")
+    with open(os.fsencode(root) + b"/odd\n\xff name", "wb") as file:
+        file.write(b"odd\n")
+    os.utime(root / "src" / "main.c", ns=(0, 1234567890_123456789))
+    return root
+
+
+def test_what_create_tells(pyro, workspace):
+    one = workspace()
+    assert one.record["state"] == "started" and one.record["workspace_path"] == "/workspace"
+    assert one.record["ttl_seconds"] == 86400 and one.record["command_count"] == 0
+    assert one.record["workspace_seed"]["mode"] == "empty" and one.record["last_command"] is None
+    result = pyro.run("workspace", "create", BASE, "--mem-mib", "256")
+    identity = result.stdout.decode().splitlines()[0]
+    assert result.returncode == 0 and result.stdout.count(identity.encode()) == 4
+    assert pyro.run("workspace", "delete", identity).returncode == 0
+
+
+def test_a_session_of_work(workspace, project, tmp_path):
+    one = workspace("--seed-path", project)
+    assert one.record["workspace_seed"]["mode"] == "directory"
+    listing = one.exec("sh", "-c", "cd /workspace; stat -c '%n %a %Y %h %u' src/main.c run.sh; readlink link; ls -d src/empty; cat odd*")
+    assert listing.stdout.decode().splitlines() == [
+        "src/main.c 644 1234567890 1 0", "run.sh 755 %d 2 0" % (project / "run.sh").stat().st_mtime,
+        "src/main.c", "src/empty", "odd"], listing.stderr  # fmt: skip
+    assert not one.json("diff")["changed"]
+
+    change = "echo more >> run.sh; rm link; printf 'x' > new; touch -r src/main.c /tmp/t; sed -i s/0/1/ src/main.c; touch -r /tmp/t src/main.c"
+    assert one.exec("sh", "-c", change).returncode == 0
+    diff = one.json("diff")
+    assert {e["path"]: e["status"] for e in diff["entries"]} == {
+        "hard.sh": "modified", "run.sh": "modified", "link": "deleted", "new": "added", "src/main.c": "modified"}  # fmt: skip
+    patch = one.run("diff").stdout
+    subprocess.run(["git", "apply", "--unsafe-paths", "-"], cwd=project, input=patch, check=True)
+    output = tmp_path / "out"
+    assert one.run("export", "/workspace", "--output", output).returncode == 0
+    assert subprocess.run(["diff", "-r", "--no-dereference", output, project]).returncode == 0
+    assert one.run("export", ".", "--output", output).returncode == 2, "an existing goal is refused"
+    exported = one.json("export", "run.sh", "--output", output, "--force")
+    assert exported["artifact_type"] == "file" and output.read_text().endswith("more\n")
+
+    logs = one.json("logs")
+    assert [e["sequence"] for e in logs["entries"]] == [1, 2] and logs["count"] == 2
+    assert logs["entries"][0]["stdout"] == listing.stdout.decode()
+    assert "2, the last" in one.run("status").stdout.decode()
+
+
+def test_exec_has_the_semantics_of_run(workspace):
+    one = workspace()
+    result = one.exec("sh", "-c", "pwd; cat; echo e >&2; exit 7", input=b"in")
+    assert (result.returncode, result.stdout, result.stderr) == (7, b"/workspace\nin", b"e\n")
+    assert one.exec("no-such-program").returncode == 127
+    timed = one.run("exec", "--timeout-seconds", "1", "--json", "--", "sleep", "60")
+    assert timed.returncode == 124 and json.loads(timed.stdout)["timed_out"]
+    many = [one.pyro.popen("workspace", "exec", one.id, "--json", "--", "sh", "-c", f"echo {i}; sleep 0.2") for i in range(6)]
+    results = [json.loads(process.communicate()[0]) for process in many]
+    assert sorted(r["sequence"] for r in results) == [4, 5, 6, 7, 8, 9]
+    assert [r["stdout"] for r in results] == [f"{i}\n" for i in range(6)]
+    assert one.json("status")["command_count"] == 9
+
+
+def test_push(workspace, project, tmp_path):
+    one = workspace()
+    archive = tmp_path / "files.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(project, ".")
+    pushed = one.json("sync push", archive, "--dest", "/workspace/a/b")["workspace_sync"]
+    assert pushed["mode"] == "tar_archive" and pushed["destination"] == "/workspace/a/b"
+    assert pushed["entry_count"] == 8, pushed
+    assert one.exec("sh", "a/b/run.sh").stdout == b"running\n"
+    assert one.run("sync push", project, "--dest", "/etc").returncode == 2
+    assert one.run("sync push", tmp_path / "nothing").returncode == 2
+    one.exec("sh", "-c", "mkdir -p c/run.sh; echo keep > c/run.sh/k")
+    failed = one.run("sync push", project, "--dest", "c")
+    assert failed.returncode == 125 and b"run.sh" in failed.stderr and b"entries are in" in failed.stderr
+    assert one.exec("cat", "c/run.sh/k").stdout == b"keep\n"
+
+
+@pytest.mark.parametrize("name", ["/absolute", "../out", "a/../../out"])
+def test_hostile_archives_are_refused_and_leave_nothing(pyro, tmp_path, name):
+    archive = tmp_path / "hostile.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(tarfile.TarInfo(name))
+    result = pyro.run("workspace", "create", BASE, "--mem-mib", "256", "--seed-path", archive)
+    assert result.returncode in (2, 125) and b"archive" in result.stderr, result.stderr
+    pyro.assert_nothing_left()
+
+
+def test_a_guest_that_dies(workspace):
+    one = workspace()
+    one.exec("sh", "-c", "echo kept > file; sync")
+    assert one.json("diff")["summary"]["added"] == 1
+    running = one.pyro.popen("workspace", "exec", one.id, "--", "sh", "-c", "echo begun; exec sleep 100")
+    assert running.stdout.readline() == b"begun\n"
+    os.kill(one.pyro.process("qemu-system"), signal.SIGKILL)
+    _, err = running.communicate(timeout=20)
+    assert running.returncode == 125, err
+    wait_until(lambda: one.json("status")["state"] == "failed", 10, "the state failed")
+    assert "ended" in one.json("status")["failure"]
+    entries = one.json("logs")["entries"]
+    assert entries[1]["state"] == "lost" and entries[1]["stdout"] == "begun\n" and entries[1]["exit_code"] is None
+    diff = one.run("diff")
+    assert diff.returncode == 0 and b"+kept" in diff.stdout and b"does not run" in diff.stderr
+    refused = one.run("sync push", os.path.dirname(__file__))
+    assert refused.returncode == 125 and b"workspace exec" in refused.stderr
+    again = one.exec("cat", "file")
+    assert again.stdout == b"kept\n" and b"started again from its disk" in again.stderr
+    assert one.json("status")["state"] == "started"
+
+
+def test_a_supervisor_that_dies(workspace):
+    one = workspace()
+    one.exec("sh", "-c", "echo kept > file; sync")
+    os.kill(one.supervisor(), signal.SIGKILL)
+    wait_until(lambda: not one.pyro.processes(), 5, "the end of QEMU")
+    status = one.json("status")
+    assert status["state"] == "failed" and "supervisor" in status["failure"]
+    assert one.json("logs")["count"] == 1
+    result = json.loads(one.run("exec", "--json", "--", "cat", "file").stdout)
+    assert result["stdout"] == "kept\n" and "supervisor" in result["restarted"]
+
+
+def test_sigterm_powers_off_and_loses_nothing(workspace):
+    one = workspace()
+    one.exec("sh", "-c", "echo kept > file")
+    os.kill(one.supervisor(), signal.SIGTERM)
+    wait_until(lambda: not one.pyro.processes(), 30, "the end of the VM")
+    assert one.json("status")["state"] == "stopped"
+    assert one.exec("cat", "file").stdout == b"kept\n"
+
+
+def test_the_time_counts_from_the_last_use(workspace):
+    one = workspace("--ttl-seconds", "3")
+    assert one.exec("sleep", "5").returncode == 0
+    assert one.json("status")["state"] == "started"
+    wait_until(lambda: one.json("status")["state"] == "stopped", 20, "its end")
+    assert "ttl_seconds" in one.json("status")["failure"]
+
+
+def test_a_client_that_is_killed_while_a_command_runs(workspace):
+    one = workspace()
+    process = one.pyro.popen("workspace", "exec", one.id, "--", "sh", "-c", "echo begun; exec sleep 100")
+    assert process.stdout.readline() == b"begun\n"
+    process.kill()
+    process.communicate()
+    wait_until(lambda: one.json("logs")["entries"][0]["state"] == "exited", 20, "the command's end")
+    assert one.json("logs")["entries"][0]["stdout"] == "begun\n"
+    assert one.exec("echo", "usable").stdout == b"usable\n"
+
+
+@pytest.mark.parametrize("victim", ["pyro", "pyro-supervisor", "qemu-system"])
+def test_what_is_killed_while_it_is_created_is_not_there(pyro, project, victim):
+    (project / "large").write_bytes(os.urandom(1 << 20) * 192)
+    process = pyro.popen("workspace", "create", BASE, "--mem-mib", "256", "--seed-path", str(project))
+    while b"[push]" not in (line := process.stderr.readline()):
+        assert line, "it ended"
+    pid = pyro.process("qemu-system")
+    if victim != "qemu-system":
+        pid = process.pid if victim == "pyro" else pyro.process(victim)
+    os.kill(pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    pyro.run("workspace", "status", "ws-" + "0" * 32)  # any call clears up
+    pyro.assert_nothing_left()
+
+
+def test_what_is_unknown_or_too_much(pyro, workspace):
+    unknown = pyro.run("workspace", "delete", "ws-" + "0" * 32)
+    assert unknown.returncode == 2 and b"no workspace has the id" in unknown.stderr
+    assert pyro.run("workspace", "exec", "nonsense", "--", "true").returncode == 2
+    one = workspace()
+    full = pyro.run("workspace", "create", BASE, env={"PYRO_MAX_ACTIVE_VMS": "1"})
+    assert full.returncode == 125 and one.id.encode() in full.stderr
+    assert pyro.run("run", BASE, "--", "true", env={"PYRO_MAX_ACTIVE_VMS": "1"}).returncode == 125
+
+
+def test_the_vm_of_a_workspace_is_its_own(api, workspace):
+    one = workspace()
+    for operation in ("vm_stop", "vm_delete", "vm_start"):
+        with pytest.raises(Exception, match="belongs to the workspace"):
+            api.call(operation, vm_id=one.vm_id)
+    assert api.call("workspace_status", workspace_id=one.id)["state"] == "started"
+
+
+def test_it_lives_on_without_its_terminal(pyro, workspace):
+    one = workspace()
+    assert os.getsid(one.supervisor()) != os.getsid(0)
+    assert time.time() < one.record["expires_at"] - 86000
