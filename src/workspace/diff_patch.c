@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/macros.h"
 #include "workspace/diff_parts.h"
@@ -215,6 +216,20 @@ static const char *reason_of(enum pyro_diff_content content)
                                            : "oversize";
 }
 
+/* What git keeps for itself, whatever its case: one such name in a patch, and `git apply` refuses
+ * all of it. */
+static bool is_of_git(const char *path)
+{
+    for (;;) {
+        size_t length = strcspn(path, "/");
+        if (length == 4 && strncasecmp(path, ".git", length) == 0)
+            return true;
+        if (path[length] == '\0')
+            return false;
+        path += length + 1;
+    }
+}
+
 /* NULL when there is something to write. */
 static const char *find_reason(const struct pyro_diff_change *change,
                                const struct pyro_diff_side *before,
@@ -222,6 +237,8 @@ static const char *find_reason(const struct pyro_diff_change *change,
 {
     if (!is_carried(before) && !is_carried(after))
         return "not a file";
+    if (is_of_git(change->path))
+        return "of git itself";
     if (!pyro_diff_text_changed(change))
         return git_mode(before) == git_mode(after) ? "permissions" : NULL;
     if (is_carried(after) && !after->is_shown)

@@ -400,6 +400,16 @@ class AgainstGit(Checks):
         summary = self.check(workspace)["summary"]
         self.assertEqual((summary["added"], summary["deleted"]), (1, 1))
 
+    def test_what_is_git_s_own(self):
+        """It is told, and left out of the patch: git apply would refuse all of it."""
+        workspace = self.workspace(lambda tree: [tree.file(b".git/config", b"[core]\n"), tree.file(b"a", b"x\n")])
+        workspace.tree.file(b".git/config", b"[core]\nx = 1\n")
+        workspace.tree.file(b"sub/.GIT/index", b"text\n")
+        workspace.tree.file(b".gitignore", b"*.o\n")
+        entries = by_path(self.check(workspace))
+        self.assertEqual({path: entry.get("reason") for path, entry in entries.items()},
+                         {".git/config": "of git itself", "sub/.GIT/index": "of git itself", ".gitignore": None})
+
     def test_hard_links(self):
         def fill(tree):
             tree.file(b"a", b"x\n")
