@@ -150,14 +150,25 @@ void history_lose(struct command *command)
         finish(command, &record);
 }
 
-/* The row first: it decides what becomes of the workspace if we are killed between the two. */
+/* As it was written, because what is in use here may be a template's. */
+static int write_kept_config(const struct supervisor *supervisor, struct pyro_error *error)
+{
+    struct pyro_bundle_config config;
+    if (pyro_bundle_config_read(supervisor->directory, &config, error) < 0)
+        return -1;
+    config.one_shot = false;
+    int r = pyro_bundle_config_write(supervisor->directory, &config, error);
+    pyro_bundle_config_finish(&config);
+    return r;
+}
+
+/* The row comes last: it decides what becomes of the workspace if we are killed between the two. */
 int history_keep(struct supervisor *supervisor, const char *seed_json, struct pyro_error *error)
 {
     struct pyro_store *store = history_store(supervisor);
     if (!store)
         return pyro_error_set(error, PYRO_ERROR_STORE_FAILED, "cannot open the store");
     cleanup_free char *boot_id = pyro_host_boot_id();
-    supervisor->config.one_shot = false;
     history_use(supervisor);
     const struct pyro_vm_change kept = {.state = "started",
                                         .execution_mode = "guest",
@@ -166,10 +177,9 @@ int history_keep(struct supervisor *supervisor, const char *seed_json, struct py
                                         .host_boot_id = boot_id,
                                         .expires_at = supervisor->config.expires_at,
                                         .keep = true};
-    if (pyro_bundle_config_write(supervisor->directory, &supervisor->config, error) < 0 ||
-        pyro_store_vm_update(store, supervisor->config.vm_id, &kept, error) < 0) {
-        supervisor->config.one_shot = true;
+    if (write_kept_config(supervisor, error) < 0 ||
+        pyro_store_vm_update(store, supervisor->config.vm_id, &kept, error) < 0)
         return -1;
-    }
+    supervisor->config.one_shot = false;
     return 0;
 }
