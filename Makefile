@@ -34,6 +34,7 @@ bench:
 	@$(MAKE) --no-print-directory build
 	@python3 bench/cold.py
 	@python3 bench/instant.py
+	@python3 bench/workspace.py
 	@python3 bench/warm_up.py
 	@python3 bench/busy_boots.py
 
