@@ -116,7 +116,7 @@ CUT_OFF = {
     "EXEC of stream 0": wire.execute(0, ["true"]),
     "EXEC of a stream that is not over": wire.execute(1, ["sleep", "9"]) + wire.execute(1, ["true"]),
     "stdin beyond its credit": wire.execute(1, ["sleep", "9"], stdin=True)
-    + wire.frame(wire.DATA, 1, wire.STDIN, b"x" * 65536) * 8,
+    + wire.frame(wire.DATA, 1, wire.STDIN, b"x" * 65536) * 16,  # more than window and pipe take
     "STOP of no known kind": wire.frame(STOP, payload=b"\x09"),
 }  # fmt: skip
 
