@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -218,15 +219,6 @@ int pyro_source_unreadable(const struct pyro_tree_source *source, int errnum,
     if (is_mine)
         pyro_error_hint(error, "make it readable for you, or move it out of the way");
     return -1;
-}
-
-bool pyro_source_is_same(const struct stat *before, const struct stat *after)
-{
-    return before->st_dev == after->st_dev && before->st_ino == after->st_ino &&
-           before->st_size == after->st_size && before->st_mtim.tv_sec == after->st_mtim.tv_sec &&
-           before->st_mtim.tv_nsec == after->st_mtim.tv_nsec &&
-           before->st_ctim.tv_sec == after->st_ctim.tv_sec &&
-           before->st_ctim.tv_nsec == after->st_ctim.tv_nsec;
 }
 
 int64_t pyro_source_time_ns(int64_t seconds, long nanoseconds)

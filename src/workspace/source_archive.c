@@ -7,44 +7,17 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "environment/tar.h"
-#include "environment/tree.h"
-#include "workspace/archive_stream.h"
+#include "workspace/archive_source.h"
+#include "workspace/host_file.h"
 #include "workspace/show.h"
-#include "workspace/source_kind.h"
 
 enum { GZIP_MAGIC_0 = 0x1f, GZIP_MAGIC_1 = 0x8b };
-
-struct archive_source {
-    struct pyro_tree_source source;
-    int fd;
-    struct stat status; /* when it was opened */
-    struct pyro_archive_stream stream;
-    struct archive *archive;
-    struct archive_entry *header;
-    /* All names so far. A node's type is an enum pyro_tree_kind; the inode of a directory is its
-     * index in the source's directories, that of a hard link its index in `links`. */
-    struct pyro_tree names;
-    const struct pyro_node **links; /* to which files */
-    uint32_t link_count, link_capacity;
-    /* The entry of the header, which waits for the directories around it to be handed out: */
-    bool is_pending;
-    struct pyro_tree_entry entry;
-    char path[PYRO_TREE_PATH_MAX + 1];
-    size_t walked; /* of `path`: the part that leads to `parent`, with its '/' */
-    struct pyro_node *parent;
-    /* The file that is being read: */
-    bool is_in_file;
-    const uint8_t *run; /* not handed out yet */
-    size_t run_size;
-    uint64_t offset, file_size;
-};
 
 /* ---- reading ---- */
 
 static la_ssize_t on_read(struct archive *archive, void *userdata, const void **ret_bytes)
 {
-    struct archive_source *self = userdata;
+    struct pyro_archive_source *self = userdata;
     long got = pyro_archive_stream_read(&self->stream, ret_bytes);
     if (got < 0) { /* on_failure() will know better than this text */
         archive_set_error(archive, EIO, "the file cannot be read");
@@ -53,14 +26,14 @@ static la_ssize_t on_read(struct archive *archive, void *userdata, const void **
     return got;
 }
 
-static bool was_changed(const struct archive_source *self)
+static bool was_changed(const struct pyro_archive_source *self)
 {
     struct stat now;
-    return fstat(self->fd, &now) == 0 && !pyro_source_is_same(&self->status, &now);
+    return fstat(self->fd, &now) == 0 && !pyro_host_file_is_same(&self->status, &now);
 }
 
 /* Says why reading failed. */
-static int on_failure(struct archive_source *self, struct pyro_error *error)
+static int on_failure(struct pyro_archive_source *self, struct pyro_error *error)
 {
     struct pyro_tree_source *source = &self->source;
     const struct pyro_archive_stream *stream = &self->stream;
@@ -85,7 +58,7 @@ static int on_failure(struct archive_source *self, struct pyro_error *error)
 }
 
 /* Goes to the next header: 1, 0 at the end, -1. */
-static int read_header(struct archive_source *self, struct pyro_error *error)
+static int read_header(struct pyro_archive_source *self, struct pyro_error *error)
 {
     *self->source.path = '\0';
     if (self->header) {
@@ -105,180 +78,9 @@ static int read_header(struct archive_source *self, struct pyro_error *error)
     return was_changed(self) ? pyro_source_changed(&self->source, error) : 0;
 }
 
-/* ---- what a header says ---- */
-
-static int clean_path(struct archive_source *self, const char *given, const char *what, char *path,
-                      struct pyro_error *error)
-{
-    const char *problem = given && *given ? pyro_tar_clean_path(given, path) : "no name";
-    if (!problem)
-        return 0;
-    pyro_source_refuse(&self->source, error, "%s %s: %s", what,
-                       pyro_show_path(given ? given : "").text, problem);
-    return pyro_error_hint(error,
-                           "pack the archive from within its directory (tar -C DIR -cf … .)");
-}
-
-static int find_kind(struct archive_source *self, struct pyro_error *error)
-{
-    enum pyro_tree_kind *kind = &self->entry.kind;
-    mode_t type = archive_entry_filetype(self->header);
-    if (archive_entry_hardlink(self->header))
-        *kind = PYRO_TREE_LINK;
-    else if (type == AE_IFREG)
-        *kind = PYRO_TREE_FILE;
-    else if (type == AE_IFDIR)
-        *kind = PYRO_TREE_DIRECTORY;
-    else if (type == AE_IFLNK)
-        *kind = PYRO_TREE_SYMLINK;
-    else
-        return pyro_source_refuse(&self->source, error, "%s, which cannot be pushed",
-                                  type == AE_IFIFO ? "a pipe" : "a device");
-    return 0;
-}
-
-static int find_mode(struct archive_source *self, struct pyro_error *error)
-{
-    mode_t mode = archive_entry_perm(self->header);
-    if (self->entry.kind != PYRO_TREE_SYMLINK && (mode & (S_ISUID | S_ISGID))) {
-        pyro_source_refuse(&self->source, error, "it has a set-user-ID or set-group-ID bit");
-        return pyro_error_hint(error, "pack it without (tar --mode=ug-s), or unpack the archive "
-                                      "and push the directory");
-    }
-    self->entry.mode = mode & PYRO_TREE_MODE_MASK;
-    return 0;
-}
-
-static int find_size(struct archive_source *self, struct pyro_error *error)
-{
-    int64_t size = archive_entry_size(self->header);
-    if (size < 0)
-        return pyro_source_refuse(&self->source, error, "it has an impossible size");
-    self->entry.size = self->entry.kind == PYRO_TREE_FILE ? (uint64_t)size : 0;
-    return 0;
-}
-
-/* Goes by the text alone, from the directory that the symlink is in. */
-static bool leads_out(const char *path, const char *target)
-{
-    size_t depth = 0;
-    for (const char *at = path; *at; at++)
-        depth += *at == '/';
-    if (*target == '/')
-        return true;
-    while (*target) {
-        size_t length = strcspn(target, "/");
-        if (length == 2 && memcmp(target, "..", 2) == 0) {
-            if (depth-- == 0)
-                return true;
-        } else if (length > 0 && !(length == 1 && *target == '.')) {
-            depth++;
-        }
-        target += length;
-        target += *target == '/';
-    }
-    return false;
-}
-
-static int find_symlink_target(struct archive_source *self, struct pyro_error *error)
-{
-    const char *target = archive_entry_symlink(self->header);
-    size_t length = target ? strlen(target) : 0;
-    if (length == 0 || length > PYRO_TREE_PATH_MAX)
-        return pyro_source_refuse(&self->source, error, "a symlink whose target is %s",
-                                  length ? "longer than 4095 bytes" : "empty");
-    if (leads_out(self->path, target)) {
-        pyro_source_refuse(&self->source, error, "a symlink that leads out of the archive, to %s",
-                           pyro_show_path(target).text);
-        return pyro_error_hint(error, "leave it out, or unpack the archive and push the directory");
-    }
-    memcpy(self->source.target, target, length + 1);
-    return 0;
-}
-
-/* Takes what the header says as the pending entry. */
-static int take_header(struct archive_source *self, struct pyro_error *error)
-{
-    *self->source.target = '\0';
-    if (clean_path(self, archive_entry_pathname(self->header), "an entry", self->path, error) < 0)
-        return -1;
-    strcpy(self->source.path, self->path);
-    self->entry = (struct pyro_tree_entry){
-        .path = self->source.path,
-        .target = self->source.target,
-        .mtime_ns = pyro_source_time_ns(archive_entry_mtime(self->header),
-                                        archive_entry_mtime_nsec(self->header)),
-    };
-    if (find_kind(self, error) < 0 || find_mode(self, error) < 0 || find_size(self, error) < 0)
-        return -1;
-    if (self->entry.kind == PYRO_TREE_SYMLINK && find_symlink_target(self, error) < 0)
-        return -1;
-    if (*self->path == '\0' && self->entry.kind != PYRO_TREE_DIRECTORY)
-        return pyro_source_refuse(&self->source, error, "its root is no directory");
-    self->is_pending = *self->path != '\0'; /* the root is there already */
-    self->parent = self->names.root;
-    self->walked = 0;
-    return 0;
-}
-
-/* ---- hard links ---- */
-
-/* The node of a path, as far as that goes through directories. */
-static struct pyro_node *find_node(const struct archive_source *self, const char *path)
-{
-    struct pyro_node *node = self->names.root;
-    while (node && *path) {
-        size_t length = strcspn(path, "/");
-        node = node->type == PYRO_TREE_DIRECTORY ? pyro_tree_find(&self->names, node, path, length)
-                                                 : NULL;
-        path += length;
-        path += *path == '/';
-    }
-    return node;
-}
-
-static int remember_link(struct archive_source *self, const struct pyro_node *file,
-                         struct pyro_error *error)
-{
-    if (self->link_count == self->link_capacity) {
-        uint32_t capacity = MAX(64, 2 * self->link_capacity);
-        const struct pyro_node **larger = reallocarray(self->links, capacity, sizeof(*self->links));
-        if (!larger)
-            return pyro_error_no_memory(error);
-        self->links = larger;
-        self->link_capacity = capacity;
-    }
-    self->links[self->link_count++] = file;
-    return 0;
-}
-
-/* Finds the file that the pending hard link is another name of; its target becomes the path under
- * which that came first. */
-static int resolve_link(struct archive_source *self, struct pyro_error *error)
-{
-    char *target = self->source.target;
-    const char *given = archive_entry_hardlink(self->header);
-    if (clean_path(self, given, "a hard link to", target, error) < 0)
-        return -1;
-    const struct pyro_node *file = find_node(self, target);
-    if (file && file->type == PYRO_TREE_LINK)
-        file = self->links[file->inode];
-    if (!file || file->type != PYRO_TREE_FILE) {
-        pyro_source_refuse(&self->source, error,
-                           "a hard link to %s, which is no file that comes before it",
-                           pyro_show_path(given).text);
-        return pyro_error_hint(error, "pack both in one archive, or unpack it and push the "
-                                      "directory");
-    }
-    if (pyro_directories_path(&self->source.directories, file->parent->inode, file->name, target) <
-        0)
-        return pyro_error_set(error, PYRO_ERROR_INTERNAL, "a file's path grew");
-    return remember_link(self, file, error);
-}
-
 /* ---- handing out ---- */
 
-static int add_name(struct archive_source *self, const char *name, size_t length,
+static int add_name(struct pyro_archive_source *self, const char *name, size_t length,
                     enum pyro_tree_kind kind, struct pyro_node **ret_node, struct pyro_error *error)
 {
     int r = pyro_tree_add(&self->names, self->parent, name, length, ret_node);
@@ -296,7 +98,7 @@ static int add_name(struct archive_source *self, const char *name, size_t length
     return 0;
 }
 
-static void set_times(struct archive_source *self, const struct pyro_node *node, uint32_t mode)
+static void set_times(struct pyro_archive_source *self, const struct pyro_node *node, uint32_t mode)
 {
     struct pyro_directory *directory = &self->source.directories.items[node->inode];
     directory->mode = mode;
@@ -304,7 +106,7 @@ static void set_times(struct archive_source *self, const struct pyro_node *node,
 }
 
 /* Hands out a directory around the pending entry that the archive does not list before it. */
-static int take_parent(struct archive_source *self, const char *name, size_t length,
+static int take_parent(struct pyro_archive_source *self, const char *name, size_t length,
                        struct pyro_tree_record *record, struct pyro_error *error)
 {
     struct pyro_node *node;
@@ -325,7 +127,7 @@ static int take_parent(struct archive_source *self, const char *name, size_t len
 /* The name is there already: 0 for a directory that comes again, which just gets its mode and time
  * (as it does when it was needed before it came). Files are not replaced: what was handed out is
  * in the guest already. */
-static int take_again(struct archive_source *self, const struct pyro_node *node,
+static int take_again(struct pyro_archive_source *self, const struct pyro_node *node,
                       struct pyro_error *error)
 {
     if (node->type == PYRO_TREE_DIRECTORY && self->entry.kind == PYRO_TREE_DIRECTORY) {
@@ -337,14 +139,14 @@ static int take_again(struct archive_source *self, const struct pyro_node *node,
 }
 
 /* Hands out the pending entry itself. */
-static int take_last(struct archive_source *self, const char *name, struct pyro_tree_record *record,
-                     struct pyro_error *error)
+static int take_last(struct pyro_archive_source *self, const char *name,
+                     struct pyro_tree_record *record, struct pyro_error *error)
 {
     struct pyro_node *node = pyro_tree_find(&self->names, self->parent, name, strlen(name));
     self->is_pending = false;
     if (node)
         return take_again(self, node, error);
-    if (self->entry.kind == PYRO_TREE_LINK && resolve_link(self, error) < 0)
+    if (self->entry.kind == PYRO_TREE_LINK && pyro_archive_resolve_link(self, error) < 0)
         return -1;
     if (add_name(self, name, strlen(name), self->entry.kind, &node, error) < 0)
         return -1;
@@ -358,7 +160,7 @@ static int take_last(struct archive_source *self, const char *name, struct pyro_
     return 1;
 }
 
-static int refuse_way(struct archive_source *self, const struct pyro_node *node,
+static int refuse_way(struct pyro_archive_source *self, const struct pyro_node *node,
                       struct pyro_error *error)
 {
     pyro_source_refuse(&self->source, error, "lies below %s, which is %s in the archive",
@@ -368,7 +170,7 @@ static int refuse_way(struct archive_source *self, const struct pyro_node *node,
 }
 
 /* Goes on towards the pending entry: 1 and a record, 0 when there is nothing to hand out, -1. */
-static int take_pending(struct archive_source *self, struct pyro_tree_record *record,
+static int take_pending(struct pyro_archive_source *self, struct pyro_tree_record *record,
                         struct pyro_error *error)
 {
     strcpy(self->source.path, self->path); /* take_parent() cuts it */
@@ -390,7 +192,7 @@ static int take_pending(struct archive_source *self, struct pyro_tree_record *re
 /* ---- a file's data ---- */
 
 /* The next run of data: 1, 0 at the end of the file, -1. */
-static int read_run(struct archive_source *self, struct pyro_error *error)
+static int read_run(struct pyro_archive_source *self, struct pyro_error *error)
 {
     const void *bytes;
     size_t size;
@@ -413,7 +215,7 @@ static int read_run(struct archive_source *self, struct pyro_error *error)
     return 1;
 }
 
-static int take_data(struct archive_source *self, struct pyro_tree_record *record,
+static int take_data(struct pyro_archive_source *self, struct pyro_tree_record *record,
                      struct pyro_error *error)
 {
     int r = self->run_size > 0 ? 1 : read_run(self, error);
@@ -439,7 +241,7 @@ static int take_data(struct archive_source *self, struct pyro_tree_record *recor
 static int next(struct pyro_tree_source *source, struct pyro_tree_record *record,
                 struct pyro_error *error)
 {
-    struct archive_source *self = (struct archive_source *)source;
+    struct pyro_archive_source *self = (struct pyro_archive_source *)source;
     int r = 0;
     if (self->is_in_file)
         return take_data(self, record, error);
@@ -448,7 +250,7 @@ static int next(struct pyro_tree_source *source, struct pyro_tree_record *record
             r = read_header(self, error);
             if (r <= 0)
                 return r;
-            if (take_header(self, error) < 0)
+            if (pyro_archive_take_header(self, error) < 0)
                 return -1;
         }
         r = self->is_pending ? take_pending(self, record, error) : 0;
@@ -458,7 +260,7 @@ static int next(struct pyro_tree_source *source, struct pyro_tree_record *record
 
 static void finish(struct pyro_tree_source *source)
 {
-    struct archive_source *self = (struct archive_source *)source;
+    struct pyro_archive_source *self = (struct pyro_archive_source *)source;
     if (self->archive)
         archive_read_free(self->archive);
     pyro_archive_stream_finish(&self->stream);
@@ -479,7 +281,7 @@ static bool is_named_gzip(const char *given)
 }
 
 /* The name says what it should be, the first bytes say what it is. */
-static int check_start(struct archive_source *self, bool is_gzip, struct pyro_error *error)
+static int check_start(struct pyro_archive_source *self, bool is_gzip, struct pyro_error *error)
 {
     uint8_t magic[2] = {0};
     ssize_t got = pread(self->fd, magic, sizeof(magic), 0);
@@ -496,7 +298,7 @@ static int check_start(struct archive_source *self, bool is_gzip, struct pyro_er
                                   "it is, by gzip");
 }
 
-static int open_archive(struct archive_source *self, bool is_gzip, struct pyro_error *error)
+static int open_archive(struct pyro_archive_source *self, bool is_gzip, struct pyro_error *error)
 {
     if (fstat(self->fd, &self->status) < 0)
         return pyro_source_unreadable(&self->source, errno, error);
@@ -516,7 +318,7 @@ static int open_archive(struct archive_source *self, bool is_gzip, struct pyro_e
 int pyro_source_archive_open_here(int fd, const char *given, const char *field,
                                   struct pyro_tree_source **ret_source, struct pyro_error *error)
 {
-    struct archive_source *self = calloc(1, sizeof(*self));
+    struct pyro_archive_source *self = calloc(1, sizeof(*self));
     if (!self) {
         close(fd);
         return pyro_error_no_memory(error);

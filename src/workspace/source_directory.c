@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "workspace/host_file.h"
 #include "workspace/listing.h"
 #include "workspace/source_kind.h"
 
@@ -34,13 +35,9 @@ struct directory_source {
     int directory; /* of the last level */
     struct level *levels;
     size_t depth, capacity;
-    void *first_names; /* tsearch(3) */
-    size_t listed;     /* names in all listings so far */
-    /* The file that is being read: */
-    int file; /* -1: none */
-    struct stat file_status;
-    uint64_t offset, run_end; /* the run of data between holes that is being read */
-    uint8_t bytes[PYRO_TREE_DATA_MAX];
+    void *first_names;          /* tsearch(3) */
+    size_t listed;              /* names in all listings so far */
+    struct pyro_host_file file; /* that is being read */
 };
 
 /* What is there is not what was there a moment ago. */
@@ -248,21 +245,20 @@ static int find_link(struct directory_source *self, const char *name, const stru
 static int take_file(struct directory_source *self, const char *name, const struct stat *seen,
                      struct pyro_tree_record *record, struct pyro_error *error)
 {
-    struct stat *status = &self->file_status;
-    cleanup_close int fd = open_seen(self, name, 0, seen, status, error);
+    struct stat status;
+    cleanup_close int fd = open_seen(self, name, 0, seen, &status, error);
     if (fd < 0)
         return -1;
-    if (status->st_mode & (S_ISUID | S_ISGID)) {
+    if (status.st_mode & (S_ISUID | S_ISGID)) {
         pyro_source_refuse(&self->source, error, "a file with a set-user-ID or set-group-ID bit");
         return pyro_error_hint(error, "take the bit away (chmod ug-s), or move the file elsewhere");
     }
-    if (find_link(self, name, status, error) < 0)
+    if (find_link(self, name, &status, error) < 0)
         return -1;
     bool is_link = *self->source.target != '\0';
-    fill_entry(self, status, is_link ? PYRO_TREE_LINK : PYRO_TREE_FILE, record);
+    fill_entry(self, &status, is_link ? PYRO_TREE_LINK : PYRO_TREE_FILE, record);
     if (!is_link)
-        self->file = steal_fd(&fd);
-    self->offset = self->run_end = 0;
+        pyro_host_file_begin(&self->file, steal_fd(&fd), &status);
     return 1;
 }
 
@@ -318,71 +314,22 @@ static int take_entry(struct directory_source *self, struct pyro_tree_record *re
 
 /* ---- a file's data ---- */
 
-/* Where data or a hole is from `offset` on, as lseek() finds it; the file's end when it is not
- * there, or when the file system does not know. */
-static int64_t seek(struct directory_source *self, uint64_t offset, int whence)
-{
-    off_t found = lseek(self->file, (off_t)offset, whence);
-    if (found < 0 && whence == SEEK_DATA && errno == EINVAL)
-        return (int64_t)offset; /* holes are not known here: all of it is data */
-    if (found < 0 && (errno == ENXIO || errno == EINVAL))
-        return self->file_status.st_size;
-    return found < 0 ? -errno : MIN(found, self->file_status.st_size);
-}
-
-/* Finds the next run of data between holes; at the end of the file, an empty one. */
-static int find_run(struct directory_source *self, struct pyro_error *error)
-{
-    const struct stat *status = &self->file_status;
-    self->run_end = (uint64_t)status->st_size;
-    bool has_holes = status->st_blocks < status->st_size / 512;
-    if (!has_holes || self->offset == self->run_end)
-        return 0;
-    int64_t start = seek(self, self->offset, SEEK_DATA);
-    int64_t end = start < 0 ? start : seek(self, (uint64_t)start, SEEK_HOLE);
-    if (end < 0)
-        return failed(self, (int)-end, error);
-    self->offset = (uint64_t)start;
-    self->run_end = (uint64_t)end;
-    return 0;
-}
-
-static int finish_file(struct directory_source *self, struct pyro_tree_record *record,
-                       struct pyro_error *error)
-{
-    struct stat status;
-    int r = fstat(self->file, &status);
-    int errnum = errno;
-    close(self->file);
-    self->file = -1;
-    if (r < 0)
-        return failed(self, errnum, error);
-    if (!pyro_source_is_same(&self->file_status, &status))
-        return pyro_source_changed(&self->source, error);
-    record->type = PYRO_TREE_DONE;
-    return 1;
-}
-
 static int take_data(struct directory_source *self, struct pyro_tree_record *record,
                      struct pyro_error *error)
 {
-    if (self->offset == self->run_end && find_run(self, error) < 0)
-        return -1;
-    if (self->offset == self->run_end)
-        return finish_file(self, record, error);
-    size_t wanted = (size_t)MIN(self->run_end - self->offset, sizeof(self->bytes));
-    ssize_t got;
-    do
-        got = pread(self->file, self->bytes, wanted, (off_t)self->offset);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return failed(self, errno, error);
-    if (got == 0) /* it was cut */
-        return pyro_source_changed(&self->source, error);
-    record->type = PYRO_TREE_DATA;
-    record->data = (struct pyro_tree_data){
-        .offset = self->offset, .bytes = self->bytes, .size = (uint32_t)got};
-    self->offset += (uint64_t)got;
+    uint64_t offset;
+    long got = pyro_host_file_read(&self->file, &offset);
+    if (got > 0) {
+        record->type = PYRO_TREE_DATA;
+        record->data = (struct pyro_tree_data){
+            .offset = offset, .bytes = self->file.bytes, .size = (uint32_t)got};
+        return 1;
+    }
+    int r = got < 0 ? (int)got : pyro_host_file_check(&self->file);
+    pyro_host_file_close(&self->file);
+    if (r < 0)
+        return failed(self, -r, error);
+    record->type = PYRO_TREE_DONE;
     return 1;
 }
 
@@ -392,7 +339,7 @@ static int next(struct pyro_tree_source *source, struct pyro_tree_record *record
                 struct pyro_error *error)
 {
     struct directory_source *self = (struct directory_source *)source;
-    if (self->file >= 0)
+    if (self->file.fd >= 0)
         return take_data(self, record, error);
     for (;;) {
         const struct level *level = &self->levels[self->depth - 1];
@@ -412,8 +359,7 @@ static void finish(struct pyro_tree_source *source)
         pyro_listing_finish(&self->levels[--self->depth].listing);
     free(self->levels);
     tdestroy(self->first_names, free);
-    if (self->file >= 0)
-        close(self->file);
+    pyro_host_file_close(&self->file);
     if (self->directory >= 0)
         close(self->directory);
 }
@@ -429,7 +375,7 @@ int pyro_source_directory_open(int fd, const char *given, const char *field,
     struct directory_source *self = calloc(1, sizeof(*self));
     if (!self)
         return pyro_error_no_memory(error);
-    self->directory = self->file = -1;
+    self->directory = self->file.fd = -1;
     int r = pyro_source_init(&self->source, &directory_kind, given, field, error);
     if (r == 0 && fstat(root, &status) < 0)
         r = failed(self, errno, error);

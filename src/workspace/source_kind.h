@@ -4,7 +4,6 @@
 #define PYRO_WORKSPACE_SOURCE_KIND_H
 
 #include <stdbool.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "workspace/directories.h"
@@ -67,9 +66,6 @@ int pyro_source_too_much(const struct pyro_tree_source *source, const char *limi
 int pyro_source_changed(const struct pyro_tree_source *source, struct pyro_error *error);
 int pyro_source_unreadable(const struct pyro_tree_source *source, int errnum,
                            struct pyro_error *error);
-
-/* True when a file was not written to between the two. */
-bool pyro_source_is_same(const struct stat *before, const struct stat *after);
 
 /* The kernel's and archives' times reach further than 64 bits of nanoseconds: the nearest one. */
 int64_t pyro_source_time_ns(int64_t seconds, long nanoseconds);
