@@ -236,3 +236,22 @@ int pyro_tree_end_pack(struct pyro_buffer *out)
     struct pyro_pack pack = {.out = out};
     return begin(&pack, PYRO_TREE_END, 0);
 }
+
+int pyro_tree_record_pack(struct pyro_buffer *out, const struct pyro_tree_record *record)
+{
+    switch (record->type) {
+    case PYRO_TREE_ENTRY:
+        return pyro_tree_entry_pack(out, &record->entry);
+    case PYRO_TREE_DATA:
+        return pyro_tree_data_pack(out, record->data.offset, record->data.bytes, record->data.size);
+    case PYRO_TREE_DONE:
+        return pyro_tree_done_pack(out, record->done);
+    case PYRO_TREE_TIMES:
+        return pyro_tree_times_pack(out, &record->times);
+    case PYRO_TREE_RESULT:
+        return pyro_tree_result_pack(out, &record->result);
+    case PYRO_TREE_END:
+        return pyro_tree_end_pack(out);
+    }
+    return -EINVAL;
+}

@@ -106,6 +106,8 @@ int pyro_tree_done_pack(struct pyro_buffer *out, uint32_t error);
 int pyro_tree_times_pack(struct pyro_buffer *out, const struct pyro_tree_times *times);
 int pyro_tree_result_pack(struct pyro_buffer *out, const struct pyro_tree_result *result);
 int pyro_tree_end_pack(struct pyro_buffer *out);
+/* Whichever it is. */
+int pyro_tree_record_pack(struct pyro_buffer *out, const struct pyro_tree_record *record);
 
 /* For a sender that reads file data straight into its place: the bytes before the data in a DATA
  * record, which are followed by `size` bytes of data. */

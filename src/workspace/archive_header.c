@@ -3,6 +3,7 @@
 
 #include "workspace/archive_source.h"
 #include "workspace/show.h"
+#include "workspace/symlink.h"
 
 int pyro_archive_clean_path(struct pyro_archive_source *self, const char *given, const char *what,
                             char ret_path[PYRO_TREE_PATH_MAX + 1], struct pyro_error *error)
@@ -55,28 +56,6 @@ static int find_size(struct pyro_archive_source *self, struct pyro_error *error)
     return 0;
 }
 
-/* Goes by the text alone, from the directory that the symlink is in. */
-static bool leads_out(const char *path, const char *target)
-{
-    size_t depth = 0;
-    for (const char *at = path; *at; at++)
-        depth += *at == '/';
-    if (*target == '/')
-        return true;
-    while (*target) {
-        size_t length = strcspn(target, "/");
-        if (length == 2 && memcmp(target, "..", 2) == 0) {
-            if (depth-- == 0)
-                return true;
-        } else if (length > 0 && !(length == 1 && *target == '.')) {
-            depth++;
-        }
-        target += length;
-        target += *target == '/';
-    }
-    return false;
-}
-
 static int find_symlink_target(struct pyro_archive_source *self, struct pyro_error *error)
 {
     const char *target = archive_entry_symlink(self->header);
@@ -84,7 +63,7 @@ static int find_symlink_target(struct pyro_archive_source *self, struct pyro_err
     if (length == 0 || length > PYRO_TREE_PATH_MAX)
         return pyro_source_refuse(&self->source, error, "a symlink whose target is %s",
                                   length ? "longer than 4095 bytes" : "empty");
-    if (leads_out(self->path, target)) {
+    if (pyro_symlink_lead(self->path, target) >= PYRO_LEAD_ABSOLUTE) {
         pyro_source_refuse(&self->source, error, "a symlink that leads out of the archive, to %s",
                            pyro_show_path(target).text);
         return pyro_error_hint(error, "leave it out, or unpack the archive and push the directory");

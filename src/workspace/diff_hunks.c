@@ -1,6 +1,7 @@
 /* The hunks of modified texts come from GNU diff: one run for many files, which lie under numbers
  * in two directories. Its output is taken apart by what the hunks' heads count, never by what the
  * lines look like: the guest wrote them. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -33,6 +35,26 @@ static int fail(int errnum, struct pyro_error *error)
     return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, errnum, "cannot compare texts");
 }
 
+/* What diffs that were killed have left: a diff that still runs has not had the time to get so old.
+ */
+static void remove_stale(int bundle)
+{
+    enum { OLD_SECONDS = 10 * TIME_LIMIT_MS / 1000 };
+    int fd = openat(bundle, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    struct stat status;
+    for (struct dirent *entry; stream && (entry = readdir(stream));) {
+        if (strncmp(entry->d_name, "diff-", 5) == 0 &&
+            fstatat(bundle, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            time(NULL) - status.st_mtime > OLD_SECONDS)
+            pyro_tree_remove_at(bundle, entry->d_name);
+    }
+    if (stream)
+        closedir(stream);
+    else if (fd >= 0)
+        close(fd);
+}
+
 /* A directory of our own in the bundle, made when the first texts are compared. */
 static int make_directory(struct pyro_diff_hunks *hunks, int bundle)
 {
@@ -42,6 +64,7 @@ static int make_directory(struct pyro_diff_hunks *hunks, int bundle)
         return -ENOPKG;
     if (*hunks->directory != '\0')
         return 0;
+    remove_stale(bundle);
     snprintf(path, sizeof(path), "/proc/self/fd/%d/diff-XXXXXX", bundle);
     if (!mkdtemp(path))
         return -errno;

@@ -122,12 +122,14 @@ static int compare_with_inside(const char *path, const char *directory)
     return r != 0 ? r : (int)(unsigned char)path[length] - '/';
 }
 
-bool pyro_diff_is_parent_now(const struct pyro_diff *diff, const char *directory)
+/* Binary search in something sorted by path. */
+static bool is_parent_in(size_t count, const char *(*path_at)(const struct pyro_diff *, size_t),
+                         const struct pyro_diff *diff, const char *directory)
 {
-    size_t low = 0, high = diff->tree.count;
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int r = compare_with_inside(diff->tree.entries[middle].path, directory);
+        int r = compare_with_inside(path_at(diff, middle), directory);
         if (r == 0)
             return true;
         if (r < 0)
@@ -138,20 +140,24 @@ bool pyro_diff_is_parent_now(const struct pyro_diff *diff, const char *directory
     return false;
 }
 
+static const char *path_now(const struct pyro_diff *diff, size_t index)
+{
+    return diff->tree.entries[index].path;
+}
+
+static const char *path_then(const struct pyro_diff *diff, size_t index)
+{
+    struct pyro_baseline_entry entry;
+    pyro_baseline_get(diff->baseline, index, &entry);
+    return entry.path;
+}
+
+bool pyro_diff_is_parent_now(const struct pyro_diff *diff, const char *directory)
+{
+    return is_parent_in(diff->tree.count, path_now, diff, directory);
+}
+
 bool pyro_diff_was_parent(const struct pyro_diff *diff, const char *directory)
 {
-    size_t low = 0, high = pyro_baseline_count(diff->baseline);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        struct pyro_baseline_entry entry;
-        pyro_baseline_get(diff->baseline, middle, &entry);
-        int r = compare_with_inside(entry.path, directory);
-        if (r == 0)
-            return true;
-        if (r < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    return is_parent_in(pyro_baseline_count(diff->baseline), path_then, diff, directory);
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/text.h"
+#include "workspace/tree_reader.h"
 
 enum {
     OUT_MAX = 4 * PYRO_TREE_RECORD_MAX,
@@ -19,31 +20,16 @@ enum {
 struct sending {
     const struct pyro_push *push;
     struct pyro_push_report report;
-    struct pyro_buffer out;       /* records that are packed and not sent */
-    struct pyro_buffer in;        /* what came of the next result */
+    struct pyro_buffer out; /* records that are packed and not sent */
+    struct pyro_tree_reader answers;
     struct pyro_buffer in_flight; /* names, each with its NUL */
     bool source_over;
     bool source_failed; /* `error` says why; what was sent before is in */
     struct pyro_error error;
     uint32_t refused; /* errno for the entry in front of `in_flight` */
-    bool complete;    /* the guest has it all */
     char last[160];   /* the last entry that is in */
     uint64_t reported_ms;
 };
-
-static int pack(struct pyro_buffer *out, const struct pyro_tree_record *record)
-{
-    switch (record->type) {
-    case PYRO_TREE_ENTRY:
-        return pyro_tree_entry_pack(out, &record->entry);
-    case PYRO_TREE_DATA:
-        return pyro_tree_data_pack(out, record->data.offset, record->data.bytes, record->data.size);
-    case PYRO_TREE_DONE:
-        return pyro_tree_done_pack(out, record->done);
-    default:
-        return pyro_tree_times_pack(out, &record->times);
-    }
-}
 
 static void report(struct sending *sending)
 {
@@ -75,7 +61,7 @@ static int take_record(struct sending *sending)
         r = -1;
     if (r < 0)
         return -1;
-    r = pack(&sending->out, &record);
+    r = pyro_tree_record_pack(&sending->out, &record);
     if (r == 0 && record.type == PYRO_TREE_ENTRY)
         r = pyro_buffer_append(&sending->in_flight, record.entry.path,
                                strlen(record.entry.path) + 1);
@@ -129,23 +115,17 @@ static int take_result(struct sending *sending, const struct pyro_tree_result *r
     return 0;
 }
 
+static int take_record_back(void *userdata, const struct pyro_tree_record *record,
+                            struct pyro_error *error)
+{
+    return record->type == PYRO_TREE_RESULT ? take_result(userdata, &record->result, error)
+                                            : nonsense(error);
+}
+
 static int on_output(void *userdata, const uint8_t *bytes, size_t size, struct pyro_error *error)
 {
     struct sending *sending = userdata;
-    struct pyro_tree_record record;
-    int r = pyro_buffer_append(&sending->in, bytes, size);
-    if (r < 0)
-        return nonsense(error);
-    while ((r = pyro_tree_decode(pyro_buffer_data(&sending->in), sending->in.size, &record)) > 0) {
-        if (record.type == PYRO_TREE_END)
-            sending->complete = true;
-        else if (record.type != PYRO_TREE_RESULT)
-            return nonsense(error);
-        else if (take_result(sending, &record.result, error) < 0)
-            return -1;
-        pyro_buffer_consume(&sending->in, record.size);
-    }
-    return r < 0 ? nonsense(error) : 0;
+    return pyro_tree_reader_feed(&sending->answers, bytes, size, error);
 }
 
 /* What failed, and how far it came. */
@@ -191,16 +171,18 @@ int pyro_push_run(const struct pyro_push *push, struct pyro_push_report *ret_rep
         .arguments = arguments, .userdata = &sending, .input = on_input, .output = on_output};
     struct pyro_error why = PYRO_ERROR_INIT;
     pyro_buffer_init(&sending.out, OUT_MAX);
-    pyro_buffer_init(&sending.in, 4 * PYRO_TREE_RECORD_MAX);
+    pyro_tree_reader_init(&sending.answers, take_record_back, &sending);
     pyro_buffer_init(&sending.in_flight, IN_FLIGHT_MAX);
     int r = push->channel->run(push->channel->userdata, &call, &why);
-    if (r == 0 && (!sending.complete || sending.in_flight.size > 0))
+    if (r == 0)
+        r = pyro_tree_reader_close(&sending.answers, &why);
+    if (r == 0 && sending.in_flight.size > 0)
         r = nonsense(&why);
     if (r < 0)
         explain(&sending, &why, error);
     *ret_report = sending.report;
     pyro_buffer_finish(&sending.out);
-    pyro_buffer_finish(&sending.in);
+    pyro_tree_reader_finish(&sending.answers);
     pyro_buffer_finish(&sending.in_flight);
     return r;
 }

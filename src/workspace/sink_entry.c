@@ -59,14 +59,14 @@ static int begin_file(struct pyro_tree_sink *sink, const struct pyro_tree_entry 
 static int add_symlink(struct pyro_tree_sink *sink, const struct pyro_tree_entry *entry,
                        struct pyro_error *error)
 {
-    enum pyro_sink_lead lead = pyro_sink_symlink_lead(entry->path, entry->target);
+    enum pyro_lead lead = pyro_symlink_lead(entry->path, entry->target);
     switch (lead) {
-    case PYRO_SINK_ABSOLUTE:
+    case PYRO_LEAD_ABSOLUTE:
         return skip(sink, entry->path, "a symlink to an absolute path", entry->target, error);
-    case PYRO_SINK_OUTSIDE:
+    case PYRO_LEAD_OUTSIDE:
         return skip(sink, entry->path, "a symlink that leads out of what is exported",
                     entry->target, error);
-    case PYRO_SINK_WINDING:
+    case PYRO_LEAD_WINDING:
         return skip(sink, entry->path, "a symlink that turns back too often", entry->target, error);
     default:
         break;
@@ -75,7 +75,7 @@ static int add_symlink(struct pyro_tree_sink *sink, const struct pyro_tree_entry
     if (r < 0)
         return pyro_sink_fail_entry(sink, entry->path, r, error);
     sink->entry_count++;
-    return lead == PYRO_SINK_INSIDE_MAYBE ? keep(sink, &sink->symlinks, entry, error) : 0;
+    return lead == PYRO_LEAD_INSIDE_MAYBE ? keep(sink, &sink->symlinks, entry, error) : 0;
 }
 
 static int add_directory(struct pyro_tree_sink *sink, const struct pyro_tree_entry *entry,
@@ -129,7 +129,7 @@ static int begin_symlink(struct pyro_tree_sink *sink, const struct pyro_tree_ent
                          struct pyro_error *error)
 {
     char problem[400];
-    if (pyro_sink_symlink_climbs(entry->target)) {
+    if (pyro_symlink_climbs(entry->target)) {
         snprintf(problem, sizeof(problem),
                  "it is a symlink to %s, which on this host would lead to something else",
                  pyro_show_path(entry->target).text);

@@ -8,11 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/error.h"
 #include "wire/tree.h"
 #include "workspace/show.h"
 #include "workspace/sink.h"
+#include "workspace/symlink.h"
+#include "workspace/tree_reader.h"
 
 #define PYRO_SINK_FILE_MAX ((uint64_t)1 << 40) /* of one file, holes counted */
 
@@ -87,21 +88,11 @@ void pyro_sink_tree_finish(struct pyro_sink_tree *tree);
 /* Gives a file or directory its last mode and time. */
 int pyro_sink_seal(int fd, uint32_t mode, int64_t mtime_ns);
 
-/* ---- sink_symlink.c: where symlinks lead ---- */
+/* ---- symlink.c ---- */
 
-enum pyro_sink_lead {
-    PYRO_SINK_INSIDE,
-    PYRO_SINK_INSIDE_MAYBE, /* it turns back behind a name, which may be another symlink */
-    PYRO_SINK_ABSOLUTE,
-    PYRO_SINK_OUTSIDE,
-    PYRO_SINK_WINDING, /* turns back so often that following it is no fun */
-};
-/* Goes by the text alone, from the symlink's own directory. */
-enum pyro_sink_lead pyro_sink_symlink_lead(const char *path, const char *target);
-/* For PYRO_SINK_INSIDE_MAYBE, when all of the tree is there: true when it turns back only from
+/* For PYRO_LEAD_INSIDE_MAYBE, when all of the tree is there: true when it turns back only from
  * directories, and from names that are not there. */
 bool pyro_sink_symlink_stays(struct pyro_sink_tree *tree, const char *path, const char *target);
-bool pyro_sink_symlink_climbs(const char *target); /* absolute, or a ".." anywhere */
 
 /* ---- sink_skip.c: what is not carried ---- */
 
@@ -140,8 +131,8 @@ struct pyro_sink_file {
 
 struct pyro_tree_sink {
     struct pyro_sink_goal goal;
-    struct pyro_buffer pending; /* a record of which not all has come */
-    bool ended, failed;
+    struct pyro_tree_reader reader;
+    bool failed;
     enum pyro_tree_kind kind; /* of the exported thing; 0: it has not come */
     char *target;             /* of the exported thing, when it is a symlink */
     struct pyro_sink_tree tree;
@@ -154,8 +145,10 @@ struct pyro_tree_sink {
 };
 
 /* Anything but a whole stream of records in their order is an error. */
-int pyro_sink_take(struct pyro_tree_sink *sink, const struct pyro_tree_record *record,
-                   struct pyro_error *error);
+/* For the reader; `userdata` is the sink. */
+int pyro_sink_take(void *userdata, const struct pyro_tree_record *record, struct pyro_error *error);
+/* END was there. Idempotent. */
+int pyro_sink_take_end(struct pyro_tree_sink *sink, struct pyro_error *error);
 
 /* ---- sink_entry.c: what each name becomes ---- */
 

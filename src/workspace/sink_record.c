@@ -83,20 +83,19 @@ static int take_done(struct pyro_tree_sink *sink, uint32_t errnum, struct pyro_e
     return 0;
 }
 
-static int take_end(struct pyro_tree_sink *sink, struct pyro_error *error)
+int pyro_sink_take_end(struct pyro_tree_sink *sink, struct pyro_error *error)
 {
     if (sink->kind == 0)
         return pyro_sink_not_a_tree(sink, error, "nothing at all");
     if (sink->file.fd >= 0)
         return pyro_sink_not_a_tree(sink, error, "it ends before %s is done",
                                     pyro_sink_show(sink->file.path).text);
-    sink->ended = true;
     return 0;
 }
 
-int pyro_sink_take(struct pyro_tree_sink *sink, const struct pyro_tree_record *record,
-                   struct pyro_error *error)
+int pyro_sink_take(void *userdata, const struct pyro_tree_record *record, struct pyro_error *error)
 {
+    struct pyro_tree_sink *sink = userdata;
     switch (record->type) {
     case PYRO_TREE_ENTRY:
         return pyro_sink_take_entry(sink, &record->entry, error);
@@ -104,8 +103,6 @@ int pyro_sink_take(struct pyro_tree_sink *sink, const struct pyro_tree_record *r
         return take_data(sink, &record->data, error);
     case PYRO_TREE_DONE:
         return take_done(sink, record->done, error);
-    case PYRO_TREE_END:
-        return take_end(sink, error);
     default:
         return pyro_sink_not_a_tree(sink, error, "a record that does not belong there");
     }

@@ -22,6 +22,12 @@ int pyro_tree_nonsense(struct pyro_error *error)
                           "the guest answered with something that is no file tree");
 }
 
+static int fail_broken(struct pyro_tree_reader *reader, struct pyro_error *error)
+{
+    reader->broken = true;
+    return pyro_tree_nonsense(error);
+}
+
 /* Hands on the whole records that lie there. */
 static int take_whole(struct pyro_tree_reader *reader, const uint8_t *bytes, size_t size,
                       size_t *ret_used, struct pyro_error *error)
@@ -31,13 +37,13 @@ static int take_whole(struct pyro_tree_reader *reader, const uint8_t *bytes, siz
     *ret_used = 0;
     while ((r = pyro_tree_decode(bytes + *ret_used, size - *ret_used, &record)) == 1) {
         if (reader->ended)
-            return pyro_tree_nonsense(error);
+            return fail_broken(reader, error);
         *ret_used += record.size;
         reader->ended = record.type == PYRO_TREE_END;
         if (!reader->ended && reader->take(reader->userdata, &record, error) < 0)
             return -1;
     }
-    return r < 0 ? pyro_tree_nonsense(error) : 0;
+    return r < 0 ? fail_broken(reader, error) : 0;
 }
 
 int pyro_tree_reader_feed(struct pyro_tree_reader *reader, const uint8_t *bytes, size_t size,

@@ -16,6 +16,7 @@ struct pyro_tree_reader {
     void *userdata;
     struct pyro_buffer rest; /* a record of which more is to come */
     bool ended;              /* END was there */
+    bool broken;             /* what came is no stream of records */
 };
 
 void pyro_tree_reader_init(struct pyro_tree_reader *reader,

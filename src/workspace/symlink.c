@@ -1,5 +1,5 @@
-/* Where the symlinks of an exported tree lead: none may bring whoever follows it on the host to
- * something that was not exported. */
+/* None of an archive may lead out of it, and none of an exported tree may bring whoever follows it
+ * on the host to something that was not exported. */
 #include <errno.h>
 #include <string.h>
 
@@ -28,25 +28,25 @@ static bool is_up(const char *component, size_t length)
     return length == 2 && component[0] == '.' && component[1] == '.';
 }
 
-enum pyro_sink_lead pyro_sink_symlink_lead(const char *path, const char *target)
+enum pyro_lead pyro_symlink_lead(const char *path, const char *target)
 {
     size_t depth = 0, turns = 0, length;
     bool named = false;
     if (*target == '/')
-        return PYRO_SINK_ABSOLUTE;
+        return PYRO_LEAD_ABSOLUTE;
     for (const char *slash = path; (slash = strchr(slash, '/')); slash++)
         depth++;
     for (const char *at; (at = next_component(&target, &length));) {
         bool up = is_up(at, length);
         if (up && depth == 0)
-            return PYRO_SINK_OUTSIDE;
+            return PYRO_LEAD_OUTSIDE;
         turns += up && named;
         named |= !up;
         depth += up ? -(size_t)1 : 1;
     }
-    return turns == 0           ? PYRO_SINK_INSIDE
-           : turns <= TURNS_MAX ? PYRO_SINK_INSIDE_MAYBE
-                                : PYRO_SINK_WINDING;
+    return turns == 0           ? PYRO_LEAD_INSIDE
+           : turns <= TURNS_MAX ? PYRO_LEAD_INSIDE_MAYBE
+                                : PYRO_LEAD_WINDING;
 }
 
 /* The text alone does not tell: with s → "..", "s/../x" is not "x". Those that turn back only from
@@ -77,7 +77,7 @@ bool pyro_sink_symlink_stays(struct pyro_sink_tree *tree, const char *path, cons
     return true;
 }
 
-bool pyro_sink_symlink_climbs(const char *target)
+bool pyro_symlink_climbs(const char *target)
 {
     size_t length;
     if (*target == '/')
