@@ -50,13 +50,14 @@ void pyro_buffer_commit(struct pyro_buffer *buffer, size_t size)
 
 int pyro_buffer_append(struct pyro_buffer *buffer, const void *bytes, size_t size)
 {
+    if (size == 0)
+        return 0;
     if (size > pyro_buffer_room(buffer))
         return -EOVERFLOW;
     uint8_t *room = pyro_buffer_reserve(buffer, size);
     if (!room)
-        return size == 0 ? 0 : -ENOMEM;
-    if (size > 0)
-        memcpy(room, bytes, size);
+        return -ENOMEM;
+    memcpy(room, bytes, size);
     pyro_buffer_commit(buffer, size);
     return 0;
 }

@@ -55,11 +55,7 @@ static int run_in_guest(struct pyro_context *context, struct pyro_run *run, stru
                         struct pyro_error *error)
 {
     struct pyro_client *client;
-    const struct pyro_holds holds = {.bundle = vm->lock,
-                                     .environment = vm->environment_lock,
-                                     .template_ = vm->template_.lock,
-                                     .template_path = vm->template_.path};
-    if (pyro_client_spawn(&context->home, vm->record.vm_id, &holds, &client, error) < 0)
+    if (pyro_new_vm_spawn(context, vm, &client, error) < 0)
         return -1;
     int r = pyro_client_exec(client, &run->exec, &run->observer, &run->exited, error);
     const char *boot = pyro_client_boot_json(client);
@@ -147,12 +143,10 @@ int pyro_vm_exec_handler(struct pyro_context *context, const json_t *parameters,
                          struct pyro_error *error)
 {
     struct pyro_vm_record record;
-    if (pyro_vm_find(context, parameters, &record, error) < 0)
+    if (pyro_vm_find_free(context, parameters, "use up", "workspace_exec", &record, error) < 0)
         return -1;
     struct pyro_run run;
     int r = pyro_run_init(&run, parameters, observer, error);
-    if (r == 0)
-        r = pyro_vm_refuse_workspace(&record, "run and delete", "workspace_exec", error);
     if (r == 0 && strcmp(record.state, "started") != 0) {
         pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "cannot run a command in %s: it is %s",
                        record.vm_id, record.state);

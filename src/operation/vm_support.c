@@ -65,17 +65,38 @@ int pyro_vm_remove(struct pyro_context *context, const char *vm_id, struct pyro_
     return pyro_store_vm_delete(store, vm_id, NULL, error);
 }
 
-int pyro_vm_refuse_workspace(const struct pyro_vm_record *record, const char *wish,
-                             const char *instead, struct pyro_error *error)
+static int refuse_workspace(const struct pyro_vm_record *record, const char *wish,
+                            const char *instead, struct pyro_error *error)
 {
     char id[PYRO_VM_ID_SIZE];
-    if (!record->seed_json)
-        return 0;
     pyro_workspace_id_of(record->vm_id, id);
     pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "cannot %s %s: it belongs to the workspace %s",
                    wish, record->vm_id, id);
     pyro_error_field(error, "vm_id");
     return pyro_error_hint(error, "use %s with %s", instead, id);
+}
+
+int pyro_vm_find_free(struct pyro_context *context, const json_t *parameters, const char *wish,
+                      const char *instead, struct pyro_vm_record *ret_record,
+                      struct pyro_error *error)
+{
+    if (pyro_vm_find(context, parameters, ret_record, error) < 0)
+        return -1;
+    if (!ret_record->seed_json)
+        return 0;
+    refuse_workspace(ret_record, wish, instead, error);
+    pyro_vm_record_finish(ret_record);
+    return -1;
+}
+
+int pyro_new_vm_spawn(struct pyro_context *context, const struct pyro_new_vm *vm,
+                      struct pyro_client **ret_client, struct pyro_error *error)
+{
+    const struct pyro_holds holds = {.bundle = vm->lock,
+                                     .environment = vm->environment_lock,
+                                     .template_ = vm->template_.lock,
+                                     .template_path = vm->template_.path};
+    return pyro_client_spawn(&context->home, vm->record.vm_id, &holds, ret_client, error);
 }
 
 bool pyro_vm_is_host_compat(const struct pyro_vm_record *record)

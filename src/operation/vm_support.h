@@ -62,10 +62,15 @@ int pyro_active_vms_check(struct pyro_store *store, unsigned most, struct pyro_e
 /* Names the ones that could go in an error that says there are too many. Returns -1. */
 int pyro_active_vms_name(struct pyro_store *store, struct pyro_error *error);
 
-/* PYRO_ERROR_WRONG_STATE for the VM of a workspace, which only its workspace may touch. `wish` is a
- * verb, `instead` the operation to use. */
-int pyro_vm_refuse_workspace(const struct pyro_vm_record *record, const char *wish,
-                             const char *instead, struct pyro_error *error);
+/* The same for a wish that the VM of a workspace does not grant (PYRO_ERROR_WRONG_STATE): `wish` is
+ * a verb, `instead` the operation to use. */
+int pyro_vm_find_free(struct pyro_context *context, const json_t *parameters, const char *wish,
+                      const char *instead, struct pyro_vm_record *ret_record,
+                      struct pyro_error *error);
+
+/* Starts its supervisor, which takes the locks over. */
+int pyro_new_vm_spawn(struct pyro_context *context, const struct pyro_new_vm *vm,
+                      struct pyro_client **ret_client, struct pyro_error *error);
 
 bool pyro_vm_is_host_compat(const struct pyro_vm_record *record);
 

@@ -216,12 +216,10 @@ int pyro_vm_start_handler(struct pyro_context *context, const json_t *parameters
 {
     static const struct pyro_vm_change started = {.state = "started"};
     struct pyro_vm_record record;
-    if (pyro_vm_find(context, parameters, &record, error) < 0)
+    if (pyro_vm_find_free(context, parameters, "start", "workspace_exec", &record, error) < 0)
         return -1;
-    int r = pyro_vm_refuse_workspace(&record, "start", "workspace_exec", error);
-    if (r < 0)
-        ;
-    else if (strcmp(record.state, "started") == 0)
+    int r;
+    if (strcmp(record.state, "started") == 0)
         r = wrong_state(&record, "start", "it runs already: use vm_exec", error);
     else if (record.expires_at <= pyro_wall_seconds())
         r = pyro_error_set(error, PYRO_ERROR_VM_EXPIRED,
@@ -255,12 +253,10 @@ int pyro_vm_stop_handler(struct pyro_context *context, const json_t *parameters,
     static const struct pyro_vm_change stopped = {.state = "stopped"};
     (void)observer;
     struct pyro_vm_record record;
-    if (pyro_vm_find(context, parameters, &record, error) < 0)
+    if (pyro_vm_find_free(context, parameters, "stop", "workspace_delete", &record, error) < 0)
         return -1;
-    int r = pyro_vm_refuse_workspace(&record, "stop", "workspace_delete", error);
-    if (r < 0)
-        ;
-    else if (strcmp(record.state, "started") != 0)
+    int r;
+    if (strcmp(record.state, "started") != 0)
         r = wrong_state(&record, "stop", "only a started VM can be stopped", error);
     else if (pyro_vm_is_host_compat(&record))
         r = pyro_store_vm_update(context->store, record.vm_id, &stopped, error);
@@ -291,11 +287,9 @@ int pyro_vm_delete_handler(struct pyro_context *context, const json_t *parameter
 {
     (void)observer;
     struct pyro_vm_record record;
-    if (pyro_vm_find(context, parameters, &record, error) < 0)
+    if (pyro_vm_find_free(context, parameters, "delete", "workspace_delete", &record, error) < 0)
         return -1;
-    int r = pyro_vm_refuse_workspace(&record, "delete", "workspace_delete", error);
-    if (r == 0)
-        r = pyro_vm_remove(context, record.vm_id, error);
+    int r = pyro_vm_remove(context, record.vm_id, error);
     if (r == 0)
         *ret_result = json_pack("{s:s, s:b}", "vm_id", record.vm_id, "deleted", 1);
     pyro_vm_record_finish(&record);

@@ -1,4 +1,5 @@
 /* Running commands in a workspace, and looking at those that were run. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,8 +95,11 @@ static int check_recorded(struct pyro_client *client, const struct pyro_run *run
     if (pyro_client_sequence(client) > 0 || run->exited.kind != PYRO_EXIT_UNSTARTED)
         return 0;
     pyro_error_set_errno(error, PYRO_ERROR_STORE_FAILED, (int)run->exited.value,
-                         "the command was not run: it could not be written down");
-    return pyro_error_hint(error, "see that there is room where pyro's home is, then try again");
+                         "the command was not run: the workspace could not write it down");
+    return pyro_error_hint(error, run->exited.value == EAGAIN
+                                      ? "wait until some of its commands have ended"
+                                      : "see that there is room where pyro's home is, then try "
+                                        "again");
 }
 
 static int exec(struct pyro_context *context, struct pyro_run *run, const json_t *parameters,

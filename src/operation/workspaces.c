@@ -93,15 +93,11 @@ static int keep(struct creation *creation, struct pyro_error *error)
 static int start(struct creation *creation, struct pyro_error *error)
 {
     const struct pyro_new_vm *vm = &creation->vm;
-    const struct pyro_holds holds = {.bundle = vm->lock,
-                                     .environment = vm->environment_lock,
-                                     .template_ = vm->template_.lock,
-                                     .template_path = vm->template_.path};
-    struct pyro_home *home = &creation->context->home;
-    if (pyro_client_spawn(home, vm->record.vm_id, &holds, &creation->client, error) < 0)
+    if (pyro_new_vm_spawn(creation->context, vm, &creation->client, error) < 0)
         return -1;
     int r = pyro_client_wait_running(creation->client, creation->observer, error);
-    pyro_template_report(home, &vm->template_, pyro_client_boot_json(creation->client));
+    pyro_template_report(&creation->context->home, &vm->template_,
+                         pyro_client_boot_json(creation->client));
     return r;
 }
 

@@ -153,14 +153,19 @@ int pyro_bundle_log_directory(const char *vm_id)
     return directory < 0 ? -errno : directory;
 }
 
-/* A workspace that nobody stopped: its supervisor was killed, or the host went down with it. */
-static int reconcile_workspace(struct pyro_store *store, const struct pyro_vm_record *record,
-                               const char *boot_id, struct pyro_error *error)
+/* A workspace that nobody stopped: its supervisor was killed, or the host went down with it. Its
+ * memory is of no use any more. */
+static int reconcile_workspace(const struct pyro_home *home, struct pyro_store *store,
+                               const struct pyro_vm_record *record, const char *boot_id,
+                               struct pyro_error *error)
 {
+    cleanup_close int directory = open_bundle(home, record->vm_id);
     bool same_boot = record->host_boot_id && strcmp(record->host_boot_id, boot_id) == 0;
     const struct pyro_vm_change failed = {.state = "failed",
                                           .failure = "its supervisor was killed"};
     const struct pyro_vm_change stopped = {.state = "stopped", .failure = "the host was restarted"};
+    if (directory >= 0)
+        unlinkat(directory, "ram", 0);
     int r = pyro_store_commands_lose(store, record->vm_id, error);
     return r < 0
                ? r
@@ -180,7 +185,7 @@ static int reconcile_row(const struct pyro_home *home, struct pyro_store *store,
         return 0;
     if (!record->one_shot && record->seed_json) {
         cleanup_free char *boot_id = pyro_host_boot_id();
-        return reconcile_workspace(store, record, boot_id ? boot_id : "", error);
+        return reconcile_workspace(home, store, record, boot_id ? boot_id : "", error);
     }
     if (!record->one_shot)
         return pyro_store_vm_update(store, record->vm_id, &stopped, error);

@@ -150,6 +150,7 @@ static int set_up(struct supervisor *supervisor, const char *vm_id, struct pyro_
         pyro_bundle_open(&supervisor->home, vm_id, &supervisor->directory, error) < 0 ||
         pyro_bundle_config_read(supervisor->directory, &supervisor->config, error) < 0)
         return -1;
+    history_use(supervisor); /* a workspace may be started long after it was made */
     supervisor->has_own_disk = faccessat(supervisor->directory, "overlay.qcow2", F_OK, 0) == 0;
     if (supervisor->has_own_disk) /* somebody else was the first to start it */
         free(steal_pointer(&supervisor->template_path));

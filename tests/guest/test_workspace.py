@@ -209,6 +209,8 @@ def test_the_time_counts_from_the_last_use(workspace):
     assert one.json("status")["state"] == "started"
     wait_until(lambda: one.json("status")["state"] == "stopped", 20, "its end")
     assert "ttl_seconds" in one.json("status")["failure"]
+    again = one.exec("echo", "again")  # its time begins anew
+    assert again.stdout == b"again\n" and b"started again" in again.stderr, again.stderr
 
 
 def test_a_client_that_is_killed_while_a_command_runs(workspace):
