@@ -21,12 +21,12 @@
 static const char disk[] = "/dev/vda";
 static const char mounted[] = "/root";
 
-/* The overlay dies with the VM, so nothing is gained by waiting for the host's disk. Inode tables
- * that were never used stay as they are: without the last word, the kernel zeroes them in the
- * background. */
-static const char options[] = "nobarrier,noauto_da_alloc,noinit_itable";
+/* With barriers, until SETUP says that nobody needs them: the journal of a guest that was killed is
+ * replayed here, and that must be in order too. Inode tables that were never used stay as they are:
+ * without the word, the kernel zeroes them in the background. */
+static const char options[] = "noinit_itable";
 /* To grow: with noinit_itable, the resize itself would zero all the new tables. */
-static const char growing_options[] = "nobarrier,noauto_da_alloc,init_itable";
+static const char growing_options[] = "init_itable";
 
 static void wait_for_disk(void)
 {

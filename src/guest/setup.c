@@ -109,13 +109,17 @@ static int set_resolver(const struct pyro_setup *setup)
     return pyro_identity_write(PYRO_IDENTITY_RESOLVER, line);
 }
 
-/* The disk of a guest that is thrown away need not be in order at any moment (root.c); one that is
- * kept must be, whenever QEMU or the host dies. */
+/* The disk of a guest that is thrown away need not be in order at any moment, and nothing is gained
+ * by waiting for the host's; one that is kept must be, whenever QEMU or the host dies. */
 static int set_disk(const struct pyro_setup *setup)
 {
-    if (setup->durable &&
-        mount("", "/", NULL, MS_REMOUNT | MS_NOATIME, "barrier,auto_da_alloc") < 0)
+    static bool durable = true; /* as root.c mounts it; in a clone, as its template left it */
+    if (setup->durable == durable)
+        return 0;
+    const char *options = setup->durable ? "barrier,auto_da_alloc" : "nobarrier,noauto_da_alloc";
+    if (mount("", "/", NULL, MS_REMOUNT | MS_NOATIME, options) < 0)
         return -errno;
+    durable = setup->durable;
     return 0;
 }
 

@@ -61,7 +61,6 @@ static int describe_workspace(const struct pyro_context *context, struct pyro_bu
         "{s:s, s:s, s:s, s:s}", "environment", record->environment, "execution_mode",
         record->execution_mode, "accelerator", record->accelerator, "isolation", record->isolation);
     config->is_workspace = true;
-    config->machine.durable = true;
     config->about = about ? json_dumps(about, JSON_COMPACT) : NULL;
     config->machine.ram = pyro_text_format("%s/vms/%s/ram", context->home.path, record->vm_id);
     return config->about && config->machine.ram ? 0 : -ENOMEM;
@@ -78,6 +77,7 @@ static int fill_bundle(struct pyro_context *context, struct draft *draft,
     config->one_shot = record->one_shot;
     config->expires_at = record->expires_at;
     config->ttl_seconds = record->ttl_seconds;
+    config->machine.durable = record->seed_json || !record->one_shot; /* it can be started again */
     if (record->seed_json && describe_workspace(context, config, record) < 0)
         return pyro_error_no_memory(error);
     return pyro_bundle_config_write(draft->directory, config, error);

@@ -20,6 +20,7 @@ enum {
 struct sending {
     const struct pyro_push *push;
     struct pyro_push_report report;
+    uint64_t sent_count;    /* the guest's answers lag behind */
     struct pyro_buffer out; /* records that are packed and not sent */
     struct pyro_tree_reader answers;
     struct pyro_buffer in_flight; /* names, each with its NUL */
@@ -39,7 +40,7 @@ static void report(struct sending *sending)
     if (!observer || !observer->progress || now - sending->reported_ms < PROGRESS_MS)
         return;
     sending->reported_ms = now;
-    snprintf(message, sizeof(message), "%" PRIu64 " entries, %.1f MiB", sending->report.entry_count,
+    snprintf(message, sizeof(message), "%" PRIu64 " entries, %.1f MiB", sending->sent_count,
              (double)sending->report.bytes_written / (1 << 20));
     const struct pyro_progress progress = {
         .operation = "push", .phase = "sending", .message = message};
@@ -65,6 +66,7 @@ static int take_record(struct sending *sending)
     if (r == 0 && record.type == PYRO_TREE_ENTRY)
         r = pyro_buffer_append(&sending->in_flight, record.entry.path,
                                strlen(record.entry.path) + 1);
+    sending->sent_count += record.type == PYRO_TREE_ENTRY;
     if (r == 0 && record.type == PYRO_TREE_DATA)
         sending->report.bytes_written += record.data.size;
     return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot pass an entry on") : 0;

@@ -1,5 +1,6 @@
 """Work that we did not write, done in a guest: what an agent would do with it."""
 
+import subprocess
 
 
 def test_git_and_python_in_the_default_environment(bare):
@@ -33,4 +34,37 @@ def test_a_debian_source_package_builds_and_passes_its_tests(bare):
     lines = result.stdout.decode().splitlines()
     assert "# FAIL:  0" in lines and "# ERROR: 0" in lines
     assert lines[-1] == "Hello, world!"
+    bare.assert_nothing_left()
+
+
+def test_an_upstream_tree_is_changed_in_a_workspace_and_comes_home(bare, tmp_path):
+    """bzip2 as its authors released it, from the distribution's mirror: built, tested, broken, and the patch applied at home."""
+
+    def workspace(*flags):
+        return bare.json("workspace", "create", "debian:12-build", *flags)["workspace_id"]
+
+    def work(identity, script):
+        return bare.run("workspace", "exec", identity, "--timeout-seconds", "900", "--", "sh", "-c", script)
+
+    fetching = workspace("--network")
+    got = work(fetching, "apt-get -qq update && apt-get -qq --download-only source bzip2 >/dev/null && mv bzip2_*.orig.tar.gz bzip2.tar.gz")
+    assert got.returncode == 0, got.stderr.decode()
+    archive, original, home = tmp_path / "bzip2.tar.gz", tmp_path / "original", tmp_path / "home"
+    assert bare.run("workspace", "export", fetching, "bzip2.tar.gz", "--output", str(archive)).returncode == 0
+    bare.run("workspace", "delete", fetching)
+    original.mkdir()
+    subprocess.run(["tar", "xf", archive, "-C", original], check=True)
+
+    identity = workspace("--seed-path", str(archive))
+    passed = work(identity, "cd bzip2-* && make -s check >../log 2>&1; status=$?; make -s clean; tail ../log >&2; rm ../log; exit $status")
+    assert passed.returncode == 0, passed.stderr.decode()
+    change = "sed -i s/sample1.bz2/sample9.bz2/ Makefile && printf 'no newline' >NEW && rm README && chmod +x CHANGES"
+    assert work(identity, f"cd bzip2-* && {change}").returncode == 0
+    assert work(identity, "cd bzip2-* && make -s check; status=$?; make -s clean; exit $status").returncode == 2
+    patch = bare.run("workspace", "diff", identity).stdout
+    subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=original, input=patch, check=True)
+    assert bare.run("workspace", "export", identity, "/workspace", "--output", str(home)).returncode == 0
+    assert subprocess.run(["diff", "-r", original, home]).returncode == 0
+    assert [p.stat().st_mode & 0o111 for p in original.glob("*/CHANGES")] == [p.stat().st_mode & 0o111 for p in home.glob("*/CHANGES")]
+    bare.run("workspace", "delete", identity)
     bare.assert_nothing_left()

@@ -182,6 +182,31 @@ def test_a_guest_that_dies(workspace):
     assert one.json("status")["state"] == "started"
 
 
+def test_a_guest_that_is_killed_again_and_again_keeps_its_disk_in_order(workspace, tmp_path):
+    """The journal is replayed by a guest that is killed soon afterwards, while it writes."""
+    seed = tmp_path / "seed"
+    for number in range(4000):
+        (seed / f"d{number % 50}").mkdir(parents=True, exist_ok=True)
+        (seed / f"d{number % 50}" / f"f{number}").write_text(str(number))
+    one = workspace("--seed-path", seed)
+    look = "cat d*/f* | wc -c; dmesg | grep -c 'EXT4-fs error'; cat kept* 2>/dev/null; echo {0} > kept{0}; sync"
+    write = "for j in 1 2 3 4 5 6 7 8 9; do mkdir -p x{0}/$j; for k in 1 2 3 4 5 6 7 8 9; do echo > x{0}/$j/$k; done; [ $j = 4 ] && sync && echo half; done; sleep 60"
+    os.kill(one.pyro.process("qemu-system"), signal.SIGKILL)  # what was pushed is there, synced or not
+    wait_until(lambda: not one.pyro.processes(), 10, "the end of the VM")
+    for number in range(4):
+        if number % 2:  # replays the journal, and is killed before it has done anything else
+            assert one.exec("true").returncode == 0
+            os.kill(one.pyro.process("qemu-system"), signal.SIGKILL)
+            wait_until(lambda: not one.pyro.processes(), 10, "the end of the VM")
+        seen = one.exec("sh", "-c", look.format(number)).stdout.decode().split()
+        assert seen == [str(sum(len(str(n)) for n in range(4000))), "0", *map(str, range(number))]
+        writer = one.pyro.popen("workspace", "exec", one.id, "--", "sh", "-c", write.format(number))
+        assert writer.stdout.readline() == b"half\n"
+        os.kill(one.pyro.process("qemu-system"), signal.SIGKILL)
+        writer.communicate(timeout=20)
+        wait_until(lambda: not one.pyro.processes(), 10, "the end of the VM")
+
+
 def test_a_supervisor_that_dies(workspace):
     one = workspace()
     one.exec("sh", "-c", "echo kept > file; sync")
