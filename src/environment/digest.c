@@ -1,7 +1,8 @@
 #include "environment/digest.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,13 +11,15 @@
 
 enum { CHUNK = 1 << 20 };
 
-static int digest_all(EVP_MD_CTX *context, int fd, unsigned char *ret_digest)
+int pyro_digest_fd(int fd, char ret_hex[PYRO_DIGEST_SIZE])
 {
-    cleanup_free unsigned char *chunk = malloc(CHUNK);
-    if (!chunk || !EVP_DigestInit_ex(context, EVP_sha256(), NULL))
+    struct sha256_ctx context;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    cleanup_free uint8_t *chunk = malloc(CHUNK);
+    if (!chunk)
         return -ENOMEM;
-    off_t offset = 0;
-    for (;;) {
+    sha256_init(&context);
+    for (off_t offset = 0;;) {
         ssize_t got = pread(fd, chunk, CHUNK, offset);
         if (got < 0 && errno == EINTR)
             continue;
@@ -25,21 +28,10 @@ static int digest_all(EVP_MD_CTX *context, int fd, unsigned char *ret_digest)
         if (got == 0)
             break;
         offset += got;
-        if (!EVP_DigestUpdate(context, chunk, (size_t)got))
-            return -EIO;
+        sha256_update(&context, (size_t)got, chunk);
     }
-    return EVP_DigestFinal_ex(context, ret_digest, NULL) ? 0 : -EIO;
-}
-
-int pyro_digest_fd(int fd, char ret_hex[PYRO_DIGEST_SIZE])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (!context)
-        return -ENOMEM;
-    int r = digest_all(context, fd, digest);
-    EVP_MD_CTX_free(context);
-    for (size_t i = 0; r == 0 && i < PYRO_DIGEST_SIZE / 2; i++)
+    sha256_digest(&context, sizeof(digest), digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
         snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
-    return r;
+    return 0;
 }

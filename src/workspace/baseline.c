@@ -36,7 +36,8 @@ int pyro_baseline_create(int bundle, struct pyro_baseline_writer **ret_writer,
     unlinkat(bundle, PYRO_BASELINE_DATA ".new", 0);
     writer->data_fd = openat(bundle, PYRO_BASELINE_DATA ".new",
                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-    int r = writer->data_fd < 0 ? -errno : pyro_content_init(&writer->content, &writer->texts);
+    int r = writer->data_fd < 0 ? -errno : 0;
+    pyro_content_init(&writer->content, &writer->texts);
     if (r == 0)
         r = pyro_buffer_append(&writer->names, "", 1); /* offset 0: the target of most */
     if (r < 0) {
@@ -55,7 +56,6 @@ void pyro_baseline_destroy(struct pyro_baseline_writer *writer)
         unlinkat(writer->bundle, PYRO_BASELINE_DATA ".new", 0);
         close(writer->data_fd);
     }
-    pyro_content_finish(&writer->content);
     pyro_buffer_finish(&writer->names);
     pyro_buffer_finish(&writer->texts);
     free(writer->records);
@@ -109,7 +109,7 @@ static int add_entry(struct pyro_baseline_writer *writer, const struct pyro_tree
                                           .mtime_ns = entry->mtime_ns};
     int r = writer->in_file ? -EPROTO : add_record(writer, entry->path, entry->target, &record);
     if (r == 0 && is_file)
-        r = pyro_content_begin(&writer->content, entry->size);
+        pyro_content_begin(&writer->content, entry->size);
     writer->in_file = is_file;
     return r;
 }

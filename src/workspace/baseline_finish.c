@@ -1,6 +1,7 @@
 /* From what was collected to the files: sorted, hard links resolved, of each path the last. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -128,7 +129,8 @@ static int make_index(const struct order *order, struct pyro_buffer *out)
         pyro_buffer_append(out, &writer->records[order->indices[i]], sizeof(*writer->records));
     pyro_buffer_append(out, pyro_buffer_data(&writer->names), writer->names.size);
     struct pyro_baseline_header *placed = (struct pyro_baseline_header *)pyro_buffer_data(out);
-    return pyro_sha256(placed + 1, behind, placed->sha256);
+    pyro_sha256(placed + 1, behind, placed->sha256);
+    return 0;
 }
 
 static int write_data(struct pyro_baseline_writer *writer)

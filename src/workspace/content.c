@@ -5,36 +5,23 @@
 
 #include "base/macros.h"
 
-int pyro_content_init(struct pyro_content *content, struct pyro_buffer *bytes)
+void pyro_content_init(struct pyro_content *content, struct pyro_buffer *bytes)
 {
-    *content = (struct pyro_content){.digest = EVP_MD_CTX_new(), .bytes = bytes};
-    if (!content->digest || !EVP_DigestInit_ex(content->digest, EVP_sha256(), NULL)) {
-        pyro_content_finish(content);
-        return -ENOMEM;
-    }
-    return 0;
+    *content = (struct pyro_content){.bytes = bytes};
 }
 
-void pyro_content_finish(struct pyro_content *content)
-{
-    EVP_MD_CTX_free(content->digest);
-    *content = (struct pyro_content){0};
-}
-
-int pyro_content_begin(struct pyro_content *content, uint64_t size)
+void pyro_content_begin(struct pyro_content *content, uint64_t size)
 {
     content->size = size;
     content->at = 0;
     content->start = content->bytes->size;
     content->is_kept = size <= PYRO_TEXT_SIZE_MAX && size <= pyro_buffer_room(content->bytes);
-    /* Without a type the context keeps the one it has, which saves looking it up for each file. */
-    return EVP_DigestInit_ex(content->digest, NULL, NULL) ? 0 : -EIO;
+    sha256_init(&content->digest);
 }
 
 static int take(struct pyro_content *content, const uint8_t *bytes, size_t size)
 {
-    if (!EVP_DigestUpdate(content->digest, bytes, size))
-        return -EIO;
+    sha256_update(&content->digest, size, bytes);
     content->at += size;
     return content->is_kept ? pyro_buffer_append(content->bytes, bytes, size) : 0;
 }
@@ -62,7 +49,8 @@ int pyro_content_end(struct pyro_content *content, uint8_t ret_sha256[PYRO_SHA25
     int r = take_zeros(content, content->size);
     if (r < 0)
         return r;
-    return EVP_DigestFinal_ex(content->digest, ret_sha256, NULL) ? 0 : -EIO;
+    sha256_digest(&content->digest, PYRO_SHA256_SIZE, ret_sha256);
+    return 0;
 }
 
 bool pyro_content_is_text(const struct pyro_content *content)
@@ -79,7 +67,10 @@ void pyro_content_drop(struct pyro_content *content)
     content->is_kept = false;
 }
 
-int pyro_sha256(const void *bytes, size_t size, uint8_t ret_sha256[PYRO_SHA256_SIZE])
+void pyro_sha256(const void *bytes, size_t size, uint8_t ret_sha256[PYRO_SHA256_SIZE])
 {
-    return EVP_Digest(bytes, size, ret_sha256, NULL, EVP_sha256(), NULL) ? 0 : -EIO;
+    struct sha256_ctx context;
+    sha256_init(&context);
+    sha256_update(&context, size, bytes);
+    sha256_digest(&context, PYRO_SHA256_SIZE, ret_sha256);
 }

@@ -75,8 +75,8 @@ static int take_entry(struct fetch *fetch, const struct pyro_tree_entry *entry,
         fetch->answered++;
         return 0;
     }
-    int r = pyro_content_begin(&fetch->content, entry->size);
-    return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot look at a file") : 0;
+    pyro_content_begin(&fetch->content, entry->size);
+    return 0;
 }
 
 static int take_data(struct fetch *fetch, const struct pyro_tree_data *data,
@@ -178,13 +178,11 @@ int pyro_diff_fetch(struct pyro_diff *diff, struct pyro_error *error)
     struct fetch fetch = {.diff = diff};
     if (next_wanted(diff, 0) == diff->count)
         return 0;
-    if (pyro_content_init(&fetch.content, &diff->texts) < 0)
-        return pyro_error_no_memory(error);
+    pyro_content_init(&fetch.content, &diff->texts);
     pyro_buffer_init(&fetch.questions, SIZE_MAX);
     pyro_tree_reader_init(&fetch.reader, take, &fetch);
     int r = run(&fetch, error);
     pyro_tree_reader_finish(&fetch.reader);
     pyro_buffer_finish(&fetch.questions);
-    pyro_content_finish(&fetch.content);
     return r;
 }

@@ -103,8 +103,8 @@ static int check_text(const struct pyro_diff *diff, const struct pyro_diff_chang
     pyro_baseline_get(diff->baseline, change->before, &entry);
     if (!entry.is_text)
         return 0;
-    int r = pyro_sha256(entry.text ? (const char *)entry.text : "", entry.size, sha256);
-    return r < 0 || memcmp(sha256, entry.sha256, sizeof(sha256)) != 0 ? -1 : 0;
+    pyro_sha256(entry.text ? (const char *)entry.text : "", entry.size, sha256);
+    return memcmp(sha256, entry.sha256, sizeof(sha256)) != 0 ? -1 : 0;
 }
 
 int pyro_diff_judge(struct pyro_diff *diff, struct pyro_error *error)

@@ -3,7 +3,7 @@
  * and that a symlink is to change; and spaces end unquoted names where only the line "diff --git"
  * has them, and are lost at a name's end. */
 #include <errno.h>
-#include <openssl/evp.h>
+#include <nettle/sha1.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,10 +166,13 @@ static void put_added(struct output *out, const char *path, const struct pyro_di
 static void blob_name(const struct pyro_diff_side *side, char ret_name[8])
 {
     char blob[PYRO_TREE_PATH_MAX + 32];
-    unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+    struct sha1_ctx context;
+    uint8_t digest[4];
     int head = snprintf(blob, sizeof(blob), "blob %zu", side->text_size) + 1;
     memcpy(blob + head, side->text, side->text_size);
-    EVP_Digest(blob, (size_t)head + side->text_size, digest, NULL, EVP_sha1(), NULL);
+    sha1_init(&context);
+    sha1_update(&context, (size_t)head + side->text_size, (const uint8_t *)blob);
+    sha1_digest(&context, sizeof(digest), digest);
     snprintf(ret_name, 8, "%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3]);
 }
 
