@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -90,6 +91,15 @@ static void end(struct supervisor *supervisor)
     pyro_loop_stop(&supervisor->loop);
 }
 
+/* A workspace's memory is a file: when that finds no room any more, QEMU is killed. */
+static bool disk_is_full(const struct supervisor *supervisor)
+{
+    enum { NOTHING_LEFT = 1 << 20 };
+    struct statvfs room;
+    return supervisor->config.is_workspace && fstatvfs(supervisor->directory, &room) == 0 &&
+           room.f_bavail * room.f_frsize < NOTHING_LEFT;
+}
+
 static void fail(struct supervisor *supervisor, enum event event, const char *why)
 {
     bool booting = supervisor->state < STATE_RUNNING;
@@ -97,6 +107,10 @@ static void fail(struct supervisor *supervisor, enum event event, const char *wh
         event == EVENT_START_FAILED ? supervisor->start_failure : codes[event];
     if (booting && code == PYRO_ERROR_GUEST_FAILED)
         code = PYRO_ERROR_BOOT_FAILED;
+    if (code == PYRO_ERROR_GUEST_FAILED && disk_is_full(supervisor)) {
+        code = PYRO_ERROR_DISK_FULL;
+        why = "the guest ended because the host's disk is full";
+    }
     char tail[600] = "";
     if (booting && event != EVENT_EXPIRED)
         boot_last_words(supervisor, tail, sizeof(tail));

@@ -67,6 +67,8 @@ static int write_end(struct supervisor *supervisor, struct pyro_store *store,
         .state = config->is_workspace && failure->code ? "failed" : "stopped", .failure = reason};
     if (config->one_shot)
         return pyro_store_vm_delete(store, config->vm_id, NULL, error);
+    if (config->is_workspace) /* those whose end found no room before */
+        pyro_store_commands_lose(store, config->vm_id, NULL);
     return pyro_store_vm_update(store, config->vm_id, &change, error);
 }
 
@@ -124,12 +126,13 @@ static void finish(struct supervisor *supervisor, const int *locks, size_t lock_
         pyro_machine_kill(&supervisor->machine);
     else
         boot_finish(supervisor);
+    if (supervisor->config
+            .is_workspace) /* its next start is a boot; what is written now needs room */
+        unlinkat(supervisor->directory, "ram", 0);
     command_finish_all(supervisor);
     unlinkat(supervisor->directory, "socket", 0);
     if (!supervisor->has_own_disk && !supervisor->was_running) /* nothing of the VM's is on it */
         unlinkat(supervisor->directory, "overlay.qcow2", 0);
-    if (supervisor->config.is_workspace) /* its next start is a boot */
-        unlinkat(supervisor->directory, "ram", 0);
     if (supervisor->config.one_shot)
         pyro_bundle_remove(&supervisor->home, supervisor->config.vm_id);
     if (!supervisor->config.one_shot || supervisor->owner_fd >= 0)
