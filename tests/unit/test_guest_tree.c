@@ -427,6 +427,26 @@ static void test_cut_large(const char *mode)
     is_int(count_names(""), 0, "nothing is left");
 }
 
+/* That it has read all is not enough: what it has read takes its time. */
+static bool waits_for_more(pid_t pid, int in)
+{
+    char path[32], *text;
+    int unread = 1;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    for (int i = 0; i < 100000; i++) {
+        bool sleeps = false;
+        if (pyro_file_read_at(AT_FDCWD, path, 4096, &text, NULL) == 0) {
+            const char *behind_name = strrchr(text, ')');
+            sleeps = behind_name && strncmp(behind_name, ") S", 3) == 0;
+            free(text);
+        }
+        if (sleeps && ioctl(in, FIONREAD, &unread) == 0 && unread == 0)
+            return true;
+        usleep(100);
+    }
+    return false;
+}
+
 /* Killed in the middle of a file, which has a temporary name only where there is no other way. */
 static void test_killed(void)
 {
@@ -449,12 +469,8 @@ static void test_killed(void)
     pid_t pid =
         tree_start((const char *const[]){"receive", root, "", "merge", NULL}, in[0], out[1], error);
     pyro_fd_write_all(in[1], pyro_buffer_data(&stream), stream.size);
-    int unread = 1;
     ok(read(out[0], result, sizeof(result)) > 0, "it is at work");
-    for (int i = 0; unread > 0 && i < 10000; i++) {
-        ioctl(in[0], FIONREAD, &unread);
-        usleep(100);
-    }
+    ok(waits_for_more(pid, in[0]), "it has done what it was told, and waits");
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     ok(holds("f", "old"), "killed within a file: the old one is there");
