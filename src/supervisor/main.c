@@ -33,7 +33,8 @@ static void signalled(struct pyro_source *source, uint32_t events)
 static void check_expiry(struct pyro_timer *timer)
 {
     struct supervisor *supervisor = timer->userdata;
-    if (supervisor->command_count > 0) /* what is worked on is in use */
+    /* What is worked on is in use, and so is what somebody waits for to come up. */
+    if (supervisor->command_count > 0 || supervisor->state < STATE_RUNNING)
         history_use(supervisor);
     double left_ms = (supervisor->config.expires_at - pyro_wall_seconds()) * 1000;
     clock_adjust(supervisor);
