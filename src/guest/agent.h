@@ -20,7 +20,8 @@ struct pyro_agent {
     struct pyro_command *commands;
     unsigned command_count;
     struct pyro_command *finished; /* to be freed */
-    struct pyro_command *spare;    /* the next command's process, NULL when there is none */
+    struct pyro_command *spare;    /* the next command, waiting for its EXEC; or NULL */
+    bool may_hold;                 /* STARTED can wait a little for what follows it */
     bool must_rest;                /* the last command is over: there is work for when idle */
     uint64_t init_us;
     bool has_identity; /* a SETUP was put in force; no command runs before */

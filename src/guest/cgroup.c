@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -32,6 +33,11 @@ int pyro_cgroups_init(struct pyro_cgroups *cgroups)
 int pyro_cgroup_create(struct pyro_cgroups *cgroups, struct pyro_cgroup *ret_cgroup)
 {
     char name[NAME_SIZE];
+    if (cgroups->idle.number) {
+        *ret_cgroup = cgroups->idle;
+        cgroups->idle = (struct pyro_cgroup){0};
+        return 0;
+    }
     uint64_t number = ++cgroups->last_number;
     cleanup_free struct pyro_leftover *leftover = malloc(sizeof(*leftover));
     if (!leftover)
@@ -84,8 +90,29 @@ static int remove_directory(struct pyro_cgroups *cgroups, uint64_t number)
     return unlinkat(cgroups->directory, name_of(number, name), AT_REMOVEDIR);
 }
 
+/* As good as new: no process, not frozen, and no cgroup below it. */
+static bool is_unused(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
+{
+    enum { EVENTS_MAX = 64 };
+    char path[NAME_SIZE + sizeof("/cgroup.events")], name[NAME_SIZE];
+    cleanup_free char *events = NULL;
+    struct stat status;
+    snprintf(path, sizeof(path), "%s/cgroup.events", name_of(cgroup->number, name));
+    return !cgroup->is_spoiled && fstatat(cgroups->directory, name, &status, 0) == 0 &&
+           status.st_nlink == 2 &&
+           pyro_file_read_at(cgroups->directory, path, EVENTS_MAX, &events, NULL) == 0 &&
+           strcmp(events, "populated 0\nfrozen 0\n") == 0;
+}
+
+/* Removing a cgroup and making another one costs the kernel more than the two system calls: much of
+ * it is done later, while the next command runs. */
 void pyro_cgroup_release(struct pyro_cgroups *cgroups, struct pyro_cgroup *cgroup)
 {
+    if (cgroups->idle.number == 0 && is_unused(cgroups, cgroup)) {
+        cgroups->idle = *cgroup;
+        *cgroup = (struct pyro_cgroup){0};
+        return;
+    }
     struct pyro_leftover *leftover = steal_pointer(&cgroup->leftover);
     if (remove_directory(cgroups, cgroup->number) == 0) {
         free(leftover);

@@ -2,6 +2,7 @@
 #ifndef PYRO_GUEST_CGROUP_H
 #define PYRO_GUEST_CGROUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A cgroup whose command is over, while processes may still live in it. */
@@ -10,15 +11,17 @@ struct pyro_leftover {
     uint64_t number;
 };
 
+struct pyro_cgroup {
+    uint64_t number;
+    struct pyro_leftover *leftover; /* allocated beforehand: letting go cannot fail */
+    bool is_spoiled;                /* no process could be born into it */
+};
+
 struct pyro_cgroups {
     int directory; /* /sys/fs/cgroup/pyro */
     uint64_t last_number;
     struct pyro_leftover *leftovers;
-};
-
-struct pyro_cgroup {
-    uint64_t number;
-    struct pyro_leftover *leftover; /* allocated beforehand: letting go cannot fail */
+    struct pyro_cgroup idle; /* an empty one for the next command; number 0: there is none */
 };
 
 /* Each returns 0 or a negative errno. */
@@ -29,7 +32,8 @@ int pyro_cgroup_kill(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgr
 /* The cgroup's directory, for clone3 and cgroup.procs; the caller closes it. */
 int pyro_cgroup_open(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup);
 
-/* The command is over: the directory goes as soon as nothing lives in it. */
+/* The command is over: the next one may have it if nothing lives in it, else the directory goes as
+ * soon as that is so. */
 void pyro_cgroup_release(struct pyro_cgroups *cgroups, struct pyro_cgroup *cgroup);
 
 /* Removes what became empty. Called when children ended. */

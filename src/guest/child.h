@@ -1,35 +1,31 @@
-/* The side of a command's process: what it does between fork and exec. */
+/* The side of a command's process: what it does between its birth and exec. */
 #ifndef PYRO_GUEST_CHILD_H
 #define PYRO_GUEST_CHILD_H
 
 #include "wire/message.h"
 
-/* What the child is born with, in the order of the descriptors that it uses them as. */
-enum pyro_child_fd {
-    PYRO_CHILD_NULL, /* its stdin unless EXEC brings one */
-    PYRO_CHILD_STDOUT,
-    PYRO_CHILD_STDERR,
-    PYRO_CHILD_STDIN,  /* the pipe for the stdin that EXEC may bring */
-    PYRO_CHILD_ORDERS, /* brings EXEC's payload, preceded by its length */
-    PYRO_CHILD_REPORT, /* takes what could not be done */
-    PYRO_CHILD_FDS,
-};
-
 /* What it could not do. */
 enum pyro_launch_step {
-    PYRO_LAUNCH_ORDERS, /* read the payload */
     PYRO_LAUNCH_DIRECTORY,
     PYRO_LAUNCH_PROGRAM,
 };
 
 struct pyro_launch_failure {
     enum pyro_launch_step step;
-    int error; /* a positive errno */
+    int error; /* a positive errno; 0: none */
 };
 
-/* Prepares all that does not depend on the command, waits for orders, and executes the program.
- * Reports only failures: with exec, the descriptor for it is closed. */
-__attribute__((noreturn)) void pyro_child_run(int fds[PYRO_CHILD_FDS]);
+/* What agent and process share until exec: the process runs in the agent's memory, while the agent
+ * waits (vfork). */
+struct pyro_launch {
+    const struct pyro_exec *exec;
+    int streams[3]; /* its stdin, stdout, stderr */
+    struct pyro_launch_failure failure;
+    void *allocated[3]; /* by the process, for the agent to free */
+};
+
+/* Executes the program. Comes back only to end the process, when it could not. */
+__attribute__((noreturn)) void pyro_child_run(struct pyro_launch *launch);
 
 /* The environment of a command: the defaults, then EXEC's. `shell` is "SHELL=…", `pwd` is "PWD=…".
  * The array is the caller's to free, the strings are not. NULL when out of memory

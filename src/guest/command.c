@@ -101,22 +101,15 @@ static void end_command(struct pyro_command *command, int status)
     pyro_command_settle(command);
 }
 
-/* A spare that was stopped would never answer: it is given up like one that has ended. */
 void pyro_commands_reap(struct pyro_agent *agent)
 {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct pyro_command *command = agent->commands;
-        if (agent->spare && agent->spare->spawn.pid == pid) {
-            if (!WIFSTOPPED(status))
-                agent->spare->spawn.pid = 0; /* reaped: the number may mean another one now */
-            pyro_spare_drop(agent);
-            continue;
-        }
         while (command && (command->over || command->spawn.pid != pid))
             command = command->next;
-        if (command && !WIFSTOPPED(status))
+        if (command)
             end_command(command, status);
     }
     pyro_cgroups_sweep(&agent->cgroups);

@@ -49,10 +49,10 @@ void pyro_commands_reap(struct pyro_agent *agent);
 /* Frees commands whose EXITED was sent. Not earlier: nobody needs to wait for that. */
 void pyro_commands_clean(struct pyro_agent *agent);
 
-/* Makes the process of the next command ahead, unless there is one already. */
+/* Makes ahead what the next command needs, unless it lies ready. */
 void pyro_spare_make(struct pyro_agent *agent);
 
-/* Ends the spare, if there is one. */
+/* Gives that up, if there is any. */
 void pyro_spare_drop(struct pyro_agent *agent);
 
 /* Lets output flow again after the way to the host was full. */

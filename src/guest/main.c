@@ -1,10 +1,13 @@
 /* PID 1 of every guest: boots it, then waits for frames, output and the end of children. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -16,6 +19,7 @@
 #include "guest/identity.h"
 #include "guest/seal.h"
 #include "guest/setup.h"
+#include "guest/tree.h"
 #include "guest/wallclock.h"
 #include "wire/message.h"
 
@@ -164,27 +168,61 @@ static void rest(struct pyro_agent *agent)
     pyro_spare_make(agent);
 }
 
+/* How long to wait for something to happen. A command that was started just now may well be over
+ * before the host has to hear of it: then one message tells all. */
+static int patience_ms(const struct pyro_agent *agent, bool can_rest)
+{
+    enum { HOLD_MS = 20 };
+    if (can_rest)
+        return 0;
+    return agent->may_hold ? HOLD_MS : -1;
+}
+
 __attribute__((noreturn)) static void serve(struct pyro_agent *agent)
 {
     for (;;) {
         bool can_rest = agent->must_rest && agent->command_count == 0 && agent->port.out.size == 0;
-        int r = pyro_loop_turn(&agent->loop, can_rest ? 0 : -1);
+        int patience = patience_ms(agent, can_rest);
+        agent->may_hold = false;
+        int r = pyro_loop_turn(&agent->loop, patience);
         if (r == 0 && can_rest)
             rest(agent);
         if (r < 0)
             pyro_power_off_because("cannot wait for events: %s", strerror(-r));
         bool was_congested = agent->port.out.size >= PYRO_PORT_OUT_HIGH;
-        pyro_port_flush(&agent->port);
+        if (!agent->may_hold)
+            pyro_port_flush(&agent->port);
         if (was_congested && agent->port.out.size < PYRO_PORT_OUT_HIGH)
             pyro_commands_resume(agent);
         pyro_commands_clean(agent);
     }
 }
 
-int main(void)
+/* Whoever wakes us has more to say than what woke us: it is let go on, until it has to wait or the
+ * next tick comes, so that we are not switched to for each of the steps in which it ends. */
+static void be_patient(void)
+{
+    static const struct sched_param parameters;
+    if (syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &parameters) < 0) /* musl's does nothing */
+        pyro_console_log("cannot become SCHED_BATCH: %s", strerror(errno));
+}
+
+/* As a process of a command. */
+static int run_tree_command(char *const *words)
+{
+    prctl(PR_SET_NAME, PYRO_TREE_PROGRAM);
+    int status = pyro_tree_command(words);
+    if (status == 0 && strcmp(words[0], "receive") == 0)
+        sync(); /* whoever hears that it is in can rely on it, even if this machine is killed */
+    return status;
+}
+
+int main(int argc, char **argv)
 {
     static struct pyro_agent agent;
     agent.init_us = pyro_clock_ns(CLOCK_BOOTTIME) / 1000;
+    if (argc > 1 && strcmp(argv[0], PYRO_TREE_PROGRAM) == 0)
+        return run_tree_command(argv + 1);
     if (getpid() != 1) {
         fputs("pyro-agent: this is the init of a pyro guest, it runs as PID 1 only\n", stderr);
         return 2;
@@ -196,6 +234,7 @@ int main(void)
     if (r < 0)
         pyro_power_off_because("cannot prepare for commands: %s", strerror(-r));
     watch_children(&agent);
+    be_patient();
     pyro_port_open(&agent.port, &agent);
     serve(&agent);
 }

@@ -1,5 +1,4 @@
-/* From EXEC to STARTED. A command's process is the spare when there is one, else it is made now; it
- * is the same process either way. */
+/* From EXEC to STARTED. What a command's process needs lies ready (the spare), or is made now. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -28,7 +27,7 @@ static int connect_outputs(struct pyro_command *command)
     return 0;
 }
 
-/* A process in a cgroup of its own, its output watched, which waits for its EXEC. */
+/* All that a command needs to run, except what EXEC says. */
 static int make(struct pyro_agent *agent, struct pyro_command **ret_command)
 {
     struct pyro_command *command = calloc(1, sizeof(*command));
@@ -40,8 +39,8 @@ static int make(struct pyro_agent *agent, struct pyro_command **ret_command)
     command->agent = agent;
     command->spawn = PYRO_SPAWN_NONE;
     command->input.fd = command->outputs[0].fd = command->outputs[1].fd = -1;
-    cleanup_close int cgroup = pyro_cgroup_open(&agent->cgroups, &command->cgroup);
-    r = cgroup < 0 ? cgroup : pyro_spawn_make(cgroup, &command->spawn);
+    int cgroup = pyro_cgroup_open(&agent->cgroups, &command->cgroup);
+    r = cgroup < 0 ? cgroup : pyro_spawn_prepare(cgroup, &command->spawn);
     if (r == 0)
         r = connect_outputs(command);
     if (r < 0) {
@@ -55,18 +54,14 @@ static int make(struct pyro_agent *agent, struct pyro_command **ret_command)
 void pyro_spare_make(struct pyro_agent *agent)
 {
     int r = agent->spare ? 0 : make(agent, &agent->spare);
-    if (r < 0) /* the next command's process will be made when it comes, or tell why not */
-        pyro_console_log("cannot make a process ahead: %s", strerror(-r));
+    if (r < 0) /* the next command will make its own when it comes, or tell why not */
+        pyro_console_log("cannot prepare the next command: %s", strerror(-r));
 }
 
 void pyro_spare_drop(struct pyro_agent *agent)
 {
-    struct pyro_command *spare = steal_pointer(&agent->spare);
-    if (!spare)
-        return;
-    if (spare->spawn.pid > 0 && kill(spare->spawn.pid, SIGKILL) == 0)
-        waitpid(spare->spawn.pid, NULL, 0);
-    pyro_command_free(spare);
+    if (agent->spare)
+        pyro_command_free(steal_pointer(&agent->spare));
 }
 
 /* Says why on the command's stderr, as a shell would, and ends the stream. */
@@ -85,72 +80,52 @@ static void say(struct pyro_agent *agent, uint32_t stream, int error, const char
     pyro_agent_sent(pyro_exited_pack(&agent->port.out, stream, &exited));
 }
 
-/* Why this command was not started. The payload is looked at here, and only here, because the
- * process reads it otherwise: a malformed one is never just refused. */
-static int refuse(struct pyro_agent *agent, const struct pyro_frame *frame,
-                  const struct pyro_launch_failure *failure)
+/* Why this command was not started. */
+static void refuse(struct pyro_agent *agent, uint32_t stream, const struct pyro_exec *exec,
+                   const struct pyro_launch_failure *failure)
 {
-    struct pyro_exec exec;
-    int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
-    if (r < 0)
-        return r;
-    const char *name = exec.arguments[0], *reason = strerror(failure->error);
+    const char *name = exec->arguments[0], *reason = strerror(failure->error);
     if (!agent->has_identity)
-        say(agent, frame->stream, failure->error, "pyro: the guest was not set up yet\n");
+        say(agent, stream, failure->error, "pyro: the guest was not set up yet\n");
     else if (agent->command_count >= PYRO_COMMANDS_MAX)
-        say(agent, frame->stream, failure->error, "pyro: %d commands are running already\n",
+        say(agent, stream, failure->error, "pyro: %d commands are running already\n",
             PYRO_COMMANDS_MAX);
     else if (failure->step == PYRO_LAUNCH_DIRECTORY)
-        say(agent, frame->stream, failure->error, "pyro: working directory %.900s: %s\n",
-            exec.directory, reason);
+        say(agent, stream, failure->error, "pyro: working directory %.900s: %s\n", exec->directory,
+            reason);
     else if (failure->error == ENOENT && !strchr(name, '/'))
-        say(agent, frame->stream, ENOENT, "pyro: %.900s: command not found\n", name);
+        say(agent, stream, ENOENT, "pyro: %.900s: command not found\n", name);
     else
-        say(agent, frame->stream, failure->error, "pyro: %.900s: %s\n", name, reason);
-    pyro_exec_finish(&exec);
-    return 0;
+        say(agent, stream, failure->error, "pyro: %.900s: %s\n", name, reason);
 }
 
-static int connect_input(struct pyro_command *command, const struct pyro_frame *frame)
-{
-    struct pyro_unpack in = pyro_unpack_init(frame->payload, frame->length);
-    bool wanted = pyro_unpack_u32(&in) & PYRO_EXEC_STDIN;
-    return pyro_input_init(&command->input, command,
-                           wanted ? steal_fd(&command->spawn.streams[0]) : -1);
-}
-
-static int launch_in(struct pyro_command *command, const struct pyro_frame *frame, int patience_ms,
+static int launch_in(struct pyro_command *command, const struct pyro_exec *exec,
                      struct pyro_launch_failure *ret_failure)
 {
-    int r = connect_input(command, frame);
-    return r < 0 ? r : pyro_spawn_launch(&command->spawn, frame, patience_ms, ret_failure);
+    int r = exec->flags & PYRO_EXEC_STDIN ? pyro_spawn_open_input(&command->spawn) : 0;
+    if (r == 0)
+        r = pyro_input_init(&command->input, command, steal_fd(&command->spawn.streams[0]));
+    return r < 0 ? r : pyro_spawn_run(&command->spawn, exec, ret_failure);
 }
 
-/* The spare may have been killed, by a program in the guest or for want of memory. A process that
- * was made just now is only slow. */
-static int launch(struct pyro_agent *agent, const struct pyro_frame *frame,
+/* Takes the command that was made ahead. Somebody in the guest may have spoiled its cgroup: then,
+ * as for the second of two commands at once, another one is made. */
+static int launch(struct pyro_agent *agent, const struct pyro_exec *exec,
                   struct pyro_command **ret_command, struct pyro_launch_failure *ret_failure)
 {
-    enum { SPARE_PATIENCE_MS = 2000, PATIENCE_MS = 60000 };
     struct pyro_command *command = steal_pointer(&agent->spare);
-    int r = command ? launch_in(command, frame, SPARE_PATIENCE_MS, ret_failure) : -EPIPE;
-    if (r == -EPIPE) {
-        if (command)
+    int r = command ? launch_in(command, exec, ret_failure) : -ENOENT;
+    if (r < 0 && r != -ECANCELED) {
+        if (command) {
+            command->cgroup.is_spoiled = true;
             pyro_command_free(steal_pointer(&command));
+        }
         r = make(agent, &command);
         if (r == 0)
-            r = launch_in(command, frame, PATIENCE_MS, ret_failure);
+            r = launch_in(command, exec, ret_failure);
     }
     *ret_command = command;
     return r;
-}
-
-/* The descriptors that a command needed for its start only are closed when it is over, not while it
- * is waited for, or here, when there may be many commands. */
-static void close_unused(struct pyro_agent *agent)
-{
-    if (agent->commands)
-        pyro_spawn_close(&agent->commands->spawn); /* the latest: those before had their turn */
 }
 
 static int admit(const struct pyro_agent *agent)
@@ -160,25 +135,38 @@ static int admit(const struct pyro_agent *agent)
     return agent->command_count >= PYRO_COMMANDS_MAX ? -EAGAIN : 0;
 }
 
-int pyro_command_start(struct pyro_agent *agent, const struct pyro_frame *frame)
+static void start(struct pyro_agent *agent, uint32_t stream, const struct pyro_exec *exec)
 {
     struct pyro_command *command = NULL;
     struct pyro_launch_failure failure = {.step = PYRO_LAUNCH_PROGRAM};
     uint64_t now_us = pyro_now_us();
     int r = admit(agent);
     if (r == 0)
-        r = launch(agent, frame, &command, &failure);
-    if (r == 0) {
-        command->started_us = now_us;
-        close_unused(agent);
-        pyro_command_add(command, frame->stream);
-        pyro_agent_sent(
-            pyro_started_pack(&agent->port.out, frame->stream, (uint32_t)command->spawn.pid));
-        return 0;
+        r = launch(agent, exec, &command, &failure);
+    if (r < 0) {
+        if (command)
+            pyro_command_finish(command);
+        if (r != -ECANCELED)
+            failure.error = -r;
+        refuse(agent, stream, exec, &failure);
+        return;
     }
-    if (command)
-        pyro_command_finish(command);
-    if (r != -ECANCELED)
-        failure.error = -r;
-    return refuse(agent, frame, &failure);
+    bool was_quiet = agent->port.out.size == 0;
+    command->started_us = now_us;
+    pyro_command_add(command, stream);
+    pyro_agent_sent(pyro_started_pack(&agent->port.out, stream, (uint32_t)command->spawn.pid));
+    pyro_commands_reap(agent); /* a short one may be over by now */
+    pyro_spawn_detach(&command->spawn);
+    agent->may_hold = was_quiet && !command->finished;
+}
+
+int pyro_command_start(struct pyro_agent *agent, const struct pyro_frame *frame)
+{
+    struct pyro_exec exec;
+    int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
+    if (r < 0)
+        return r;
+    start(agent, frame->stream, &exec);
+    pyro_exec_finish(&exec);
+    return 0;
 }

@@ -155,10 +155,6 @@ static void on_output(struct pyro_source *source, uint32_t events)
     (void)events;
     if (command->finished)
         return;
-    if (command->stream == 0) { /* it has died, or somebody meddles with it */
-        pyro_spare_drop(command->agent);
-        return;
-    }
     pump_output(output);
     pyro_output_watch(output);
     pyro_command_settle(command);

@@ -1,9 +1,11 @@
-/* The agent's own commands about file trees (docs/PROTOCOL.md, "Trees"). A command's process runs
- * one of them in the place of a program: records come from its stdin and go to its stdout. */
+/* The agent's own commands about file trees (docs/PROTOCOL.md, "Trees"). Its program, executed
+ * under the name PYRO_TREE_PROGRAM, runs one of them: records come from stdin and go to stdout. */
 #ifndef PYRO_GUEST_TREE_H
 #define PYRO_GUEST_TREE_H
 
 #include "base/macros.h"
+
+#define PYRO_TREE_PROGRAM "pyro-tree"
 
 /* `words` are EXEC's arguments. The exit status: 0, or 1 after one line on stderr. */
 int pyro_tree_command(char *const *words);

@@ -341,39 +341,43 @@ def test_a_sealed_guest_gets_its_identity(guest):
 
 
 def meddle(guest, what):
-    """A process in the background does something to the spare as soon as there is one."""
+    """A process in the background does something to the cgroup that lies ready for the next command, as soon as there is one."""
     before = guest.console_text().count("meddled")
-    script = """until p=$(grep -lx pyro-spare /proc/[0-9]*/comm | cut -d/ -f3) && [ "$p" ]; do sleep 0.05; done; %s; echo meddled >/dev/console"""
+    script = ("own=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/; until c=$(ls -d /sys/fs/cgroup/pyro/*/ | grep -vxF $own) && [ \"$c\" ];"
+              " do sleep 0.05; done; { %s; } && echo meddled >/dev/console")  # fmt: skip
     output(guest, "setsid sh -c '%s' >/dev/null 2>&1 &" % (script % what))
     deadline = time.monotonic() + bare_guest.ANSWER_SECONDS
     while guest.console_text().count("meddled") == before:
-        assert time.monotonic() < deadline, "there is no spare"
+        assert time.monotonic() < deadline, "nothing lies ready"
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("what", ["kill -9 $p", "kill -STOP $p",
-                                  "echo 1 > /sys/fs/cgroup$(cut -d: -f3 /proc/$p/cgroup)/cgroup.freeze", "echo forged > /proc/$p/fd/1",
-                                  "echo $p > /sys/fs/cgroup/cgroup.procs; kill -9 $p", ": < /proc/$p/fd/3; kill $p"])
-def test_a_spare_that_somebody_meddled_with(guest, what):
+@pytest.mark.parametrize("what", ["rmdir $c", "{ sleep 1000 & } && echo $! > $c/cgroup.procs"])
+def test_somebody_meddles_with_the_cgroup_of_the_next_command(guest, what):
     """Nothing worse than the ordinary way may come of it."""
     meddle(guest, what)
-    assert output(guest, "echo alive") == "alive\n"
+    for _ in range(3):
+        assert output(guest, "echo alive") == "alive\n"
+    guest.seal()
+    assert guest.setup() == (0, "")
     assert output(guest, "ls -d /sys/fs/cgroup/pyro/*/ | wc -l") == "1\n"
 
 
-def test_the_spare_becomes_the_command(guest):
-    """A command sees no other process but init, and two at once work."""
-    processes = "cat /proc/[0-9]*/stat | grep -v ' 2 0 0 0 -1 ' | cut -d' ' -f2 | sort"
+def test_commands_start_clean(guest):
+    """A command sees no process but init, itself and what runs, nothing of another's descriptors, and two at once work."""
+    parents = "cat /proc/[0-9]*/stat | grep -v ' 2 0 0 0 -1 ' | cut -d' ' -f2,4"
     for _ in range(2):
         guest.seal()
         assert guest.setup() == (0, "")
         stream, result = guest.start("cat", stdin=True)
-        other = guest.run("/bin/sh", "-c", processes)
-        assert b"pyro-spare" not in other.stdout and b"(cat)" in other.stdout
+        children = [line.split()[0] for line in output(guest, parents).splitlines() if line.endswith(" 1")]
+        assert sorted(children) == ["(cat)", "(sh)"]
         guest.write(stream, b"hello")
         assert (guest.finish(stream).value, bytes(result.stdout)) == (0, b"hello")
-        assert b"pyro-spare" not in guest.run("/bin/sh", "-c", processes).stdout
         assert output(guest, "wc -c") == "0\n", "nobody holds its stdin open"
+    assert output(guest, "ls /proc/self/fd; grep -E '^Sig(Blk|Ign)' /proc/self/status; chrt -p $$ | grep -o SCHED_.*").split() == [
+        "0", "1", "2", "3", "SigBlk:", "0000000000000000", "SigIgn:", "0000000000000000", "SCHED_OTHER"]  # fmt: skip
+    assert len(set(output(guest, "ps -o sid=,pgid=,pid= -p $$").split())) == 1, "it leads a session of its own"
 
 
 def test_the_clock_follows_the_host(guest):
