@@ -1,7 +1,6 @@
 /* Finding the command that is meant, and ending with the right status. */
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -171,7 +170,6 @@ static int finish(int status)
 int main(int argc, char **argv)
 {
     fill_standard_descriptors();
-    setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
     return finish(dispatch(argv + 1, argc > 0 ? (size_t)argc - 1 : 0));
 }

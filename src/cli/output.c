@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <limits.h>
+#include <locale.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -86,7 +87,10 @@ void cli_print_json(const json_t *value)
 
 bool cli_shows_utf8(FILE *file)
 {
-    return isatty(fileno(file)) && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    if (!isatty(fileno(file)))
+        return false;
+    setlocale(LC_CTYPE, "");
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
 bool cli_shows_colour(FILE *file)
