@@ -82,13 +82,17 @@ def creating(bench, rounds):
 
 
 def executing(bench, identity, rounds):
-    program = bench.place / "spawn_true"
-    subprocess.run(["musl-gcc", "-O1", "-static", "-o", program, common.ROOT / "bench" / "spawn_true.c"], check=True)
-    bench.exec(identity, "sh", "-c", "cat >/tmp/spawn_true && chmod +x /tmp/spawn_true", stdin=open(program, "rb"))
+    """The same program starts `pyro` on the host and `true` in the guest."""
+    ours, guests = bench.place / "spawn", bench.place / "spawn-guest"
+    for compiler, flags, program in (("cc", [], ours), ("musl-gcc", ["-static"], guests)):
+        subprocess.run([compiler, "-O2", *flags, "-o", program, common.ROOT / "bench" / "spawn.c"], check=True)
+    bench.exec(identity, "sh", "-c", "cat >/tmp/spawn && chmod +x /tmp/spawn", stdin=open(guests, "rb"))
+    command = [ours, "1", bench.pyro.program, "workspace", "exec", identity, "--", "true"]
     whole, own = [], []
-    for _ in range(rounds):
-        whole += [bench.exec(identity, "true")[0] for _ in range(10)]
-        own += [float(us) / 1e6 for us in bench.exec(identity, "/tmp/spawn_true", "10")[1].split()]
+    for _ in range(10 * rounds):
+        out = subprocess.run(command, env=bench.pyro.env, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
+        whole.append(int(out) / 1e6)
+        own.append(int(bench.exec(identity, "/tmp/spawn", "2", "/usr/bin/true")[1].split()[1]) / 1e6)
     return {"exec": common.summary(whole), "guest": common.summary(own),
             "ratio": round(statistics.median(whole) / statistics.median(own), 2)}  # fmt: skip
 
