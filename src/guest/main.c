@@ -211,6 +211,7 @@ static void be_patient(void)
 static int run_tree_command(char *const *words)
 {
     prctl(PR_SET_NAME, PYRO_TREE_PROGRAM);
+    be_patient();
     int status = pyro_tree_command(words);
     if (status == 0 && strcmp(words[0], "receive") == 0)
         sync(); /* whoever hears that it is in can rely on it, even if this machine is killed */

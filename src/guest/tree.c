@@ -13,9 +13,8 @@ static const struct {
     size_t words;
     int (*run)(char *const *words);
 } commands[] = {
-    {"receive", 3, pyro_tree_receive},
-    {"list", 1, pyro_tree_list},
-    {"send", 2, pyro_tree_send},
+    {"receive", 3, pyro_tree_receive}, {"receive", 4, pyro_tree_receive},
+    {"list", 1, pyro_tree_list},       {"send", 2, pyro_tree_send},
     {"fetch", 1, pyro_tree_fetch},
 };
 

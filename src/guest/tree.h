@@ -11,7 +11,7 @@
 int pyro_tree_command(char *const *words);
 
 /* The commands; `words` are as many as they take. 0, or -1 after the line on stderr. */
-int pyro_tree_receive(char *const *words); /* ROOT DEST MODE */
+int pyro_tree_receive(char *const *words); /* ROOT DEST MODE ["window"] */
 int pyro_tree_list(char *const *words);    /* ROOT */
 int pyro_tree_send(char *const *words);    /* ROOT PATH */
 int pyro_tree_fetch(char *const *words);   /* ROOT */

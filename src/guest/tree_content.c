@@ -41,19 +41,24 @@ static bool set_direct(struct pyro_tree_content *content, bool direct)
     return true;
 }
 
-static int flush(struct pyro_tree_content *content)
+static int write_block(struct pyro_tree_content *content, const uint8_t *bytes, size_t size,
+                       uint64_t offset)
 {
-    size_t size = content->block_used;
-    uint64_t offset = content->block_offset;
     bool aligned = size % PYRO_TREE_ALIGNMENT == 0 && offset % PYRO_TREE_ALIGNMENT == 0;
-    content->block_used = 0;
     if (aligned && set_direct(content, true)) {
-        int r = write_at(content->fd, content->block, size, offset);
+        int r = write_at(content->fd, bytes, size, offset);
         if (r != -EINVAL)
             return r;
     }
     set_direct(content, false);
-    return write_at(content->fd, content->block, size, offset);
+    return write_at(content->fd, bytes, size, offset);
+}
+
+static int flush(struct pyro_tree_content *content)
+{
+    size_t size = content->block_used;
+    content->block_used = 0;
+    return size > 0 ? write_block(content, content->block, size, content->block_offset) : 0;
 }
 
 /* Puts up to `most` bytes of the data behind `done` into the block; how many, or a negative errno.
@@ -94,10 +99,15 @@ static int gather(struct pyro_tree_content *content, const struct pyro_tree_data
     return r;
 }
 
+static bool is_next(const struct pyro_tree_content *content, uint64_t offset, uint32_t size)
+{
+    return offset >= content->end && offset + size <= content->size;
+}
+
 int pyro_tree_content_write(struct pyro_tree_content *content, const struct pyro_tree_data *data,
                             struct pyro_tree_input *in)
 {
-    if (data->offset < content->end || data->offset + data->size > content->size)
+    if (!is_next(content, data->offset, data->size))
         return -EPROTO;
     int r = content->large ? gather(content, data, in)
                            : write_at(content->fd, data->bytes, data->size, data->offset);
@@ -105,9 +115,19 @@ int pyro_tree_content_write(struct pyro_tree_content *content, const struct pyro
     return r;
 }
 
+int pyro_tree_content_place(struct pyro_tree_content *content, uint64_t offset,
+                            const uint8_t *bytes, uint32_t size)
+{
+    if (!is_next(content, offset, size))
+        return -EPROTO;
+    int r = flush(content);
+    content->end = offset + size;
+    return r < 0 ? r : write_block(content, bytes, size, offset);
+}
+
 int pyro_tree_content_end(struct pyro_tree_content *content)
 {
-    int r = content->block_used > 0 ? flush(content) : 0;
+    int r = flush(content);
     if (r == 0 && content->end < content->size && ftruncate(content->fd, (off_t)content->size) < 0)
         r = -errno;
     return r;

@@ -28,6 +28,9 @@ void pyro_tree_content_begin(struct pyro_tree_content *content, int fd, uint64_t
  * it need not be here. */
 int pyro_tree_content_write(struct pyro_tree_content *content, const struct pyro_tree_data *data,
                             struct pyro_tree_input *in);
+/* The same for data that lies in aligned memory. */
+int pyro_tree_content_place(struct pyro_tree_content *content, uint64_t offset,
+                            const uint8_t *bytes, uint32_t size);
 int pyro_tree_content_end(struct pyro_tree_content *content);
 
 #endif

@@ -10,6 +10,7 @@
 #include "guest/tree_make.h"
 #include "guest/tree_path.h"
 #include "guest/tree_stream.h"
+#include "guest/tree_window.h"
 
 struct receiver {
     struct pyro_tree_input in;
@@ -18,6 +19,8 @@ struct receiver {
     struct pyro_tree_file file;        /* under way: only DATA and DONE may come */
     char path[PYRO_TREE_PATH_MAX + 1]; /* its path, for messages */
     bool merge;
+    bool wants_memory; /* the host asked for a window and was not answered yet */
+    struct pyro_tree_memory memory;
 };
 
 /* Puts the last RESULT. */
@@ -83,6 +86,17 @@ static int take_root(struct receiver *receiver, const struct pyro_tree_entry *en
     return succeed(receiver, &status);
 }
 
+/* With the first large file, and never again. */
+static int offer_memory(struct receiver *receiver)
+{
+    if (!receiver->wants_memory)
+        return 0;
+    receiver->wants_memory = false;
+    pyro_tree_memory_open(&receiver->memory);
+    pyro_tree_put_window(&receiver->out, &receiver->memory.window);
+    return pyro_tree_output_flush(&receiver->out);
+}
+
 static int take_entry(struct receiver *receiver, const struct pyro_tree_entry *entry)
 {
     struct stat status;
@@ -98,7 +112,7 @@ static int take_entry(struct receiver *receiver, const struct pyro_tree_entry *e
     if (entry->kind == PYRO_TREE_FILE) {
         strcpy(receiver->path, entry->path);
         receiver->in.piecemeal = receiver->file.content.large;
-        return 0;
+        return receiver->file.content.large ? offer_memory(receiver) : 0;
     }
     if (fstatat(place.directory, place.name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return fail(receiver, entry->path, errno);
@@ -112,6 +126,22 @@ static int take_data(struct receiver *receiver, const struct pyro_tree_data *dat
     if (r == -EPROTO || r == -ENODATA)
         return pyro_tree_input_fail(r);
     return r < 0 ? fail(receiver, receiver->path, -r) : 0;
+}
+
+static int take_placed(struct receiver *receiver, const struct pyro_tree_placed *placed)
+{
+    struct pyro_tree_file *file = &receiver->file;
+    uint32_t most;
+    const uint8_t *bytes = pyro_tree_memory_next(&receiver->memory, &most);
+    if (file->fd < 0 || !bytes || placed->size > most)
+        return fail_malformed();
+    int r = pyro_tree_content_place(&file->content, placed->offset, bytes, placed->size);
+    if (r == -EPROTO)
+        return fail_malformed();
+    if (r < 0)
+        return fail(receiver, receiver->path, -r);
+    pyro_tree_put_taken(&receiver->out);
+    return pyro_tree_output_flush(&receiver->out);
 }
 
 static int take_done(struct receiver *receiver, uint32_t error)
@@ -160,6 +190,8 @@ static int take(struct receiver *receiver, const struct pyro_tree_record *record
         return take_entry(receiver, &record->entry);
     case PYRO_TREE_DATA:
         return take_data(receiver, &record->data);
+    case PYRO_TREE_PLACED:
+        return take_placed(receiver, &record->placed);
     case PYRO_TREE_DONE:
         return take_done(receiver, record->done);
     case PYRO_TREE_TIMES:
@@ -244,8 +276,11 @@ int pyro_tree_receive(char *const *words)
     static struct receiver receiver;
     receiver.file.fd = -1;
     receiver.merge = strcmp(words[2], "merge") == 0;
+    receiver.wants_memory = words[3] != NULL;
     if (!receiver.merge && strcmp(words[2], "new") != 0)
         return pyro_tree_say("there is no mode %s to receive in", words[2]);
+    if (words[3] && strcmp(words[3], "window") != 0)
+        return pyro_tree_say("there is no way %s to receive by", words[3]);
     if (!pyro_tree_path_is_safe(words[1]))
         return pyro_tree_say("%s is not a path below %s", words[1], words[0]);
     int r = pyro_tree_input_init(&receiver.in);

@@ -178,6 +178,16 @@ int pyro_tree_put_result(struct pyro_tree_output *out, const struct pyro_tree_re
     return put(out, pyro_tree_result_pack(&out->buffer, result));
 }
 
+int pyro_tree_put_window(struct pyro_tree_output *out, const struct pyro_tree_window *window)
+{
+    return put(out, pyro_tree_window_pack(&out->buffer, window));
+}
+
+int pyro_tree_put_taken(struct pyro_tree_output *out)
+{
+    return put(out, pyro_tree_taken_pack(&out->buffer));
+}
+
 int pyro_tree_put_done(struct pyro_tree_output *out, uint32_t error)
 {
     return put(out, pyro_tree_done_pack(&out->buffer, error));

@@ -42,6 +42,8 @@ void pyro_tree_output_finish(struct pyro_tree_output *out);
 /* Each puts one record. 0, or the error that sticks. */
 int pyro_tree_put_entry(struct pyro_tree_output *out, const struct pyro_tree_entry *entry);
 int pyro_tree_put_result(struct pyro_tree_output *out, const struct pyro_tree_result *result);
+int pyro_tree_put_window(struct pyro_tree_output *out, const struct pyro_tree_window *window);
+int pyro_tree_put_taken(struct pyro_tree_output *out);
 int pyro_tree_put_done(struct pyro_tree_output *out, uint32_t error);
 /* A regular file's DATA and DONE, whose ENTRY was made of `status`. */
 int pyro_tree_put_content(struct pyro_tree_output *out, int fd, const struct stat *status);

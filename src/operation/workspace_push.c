@@ -6,7 +6,7 @@
 #include "workspace/call.h"
 #include "workspace/push.h"
 
-static int push_into(struct pyro_client *client, struct pyro_tree_source *source,
+static int push_into(struct pyro_client *client, int memory, struct pyro_tree_source *source,
                      const char *destination, const struct pyro_observer *observer,
                      struct pyro_push_report *ret_report, struct pyro_error *error)
 {
@@ -16,6 +16,7 @@ static int push_into(struct pyro_client *client, struct pyro_tree_source *source
                                    .source = source,
                                    .root = PYRO_WORKSPACE_PATH,
                                    .destination = destination,
+                                   .memory = memory,
                                    .observer = observer};
     return pyro_push_run(&push, ret_report, error);
 }
@@ -48,7 +49,10 @@ static int push(struct pyro_context *context, const json_t *parameters, const ch
     int r = pyro_tree_source_open(&context->home, pyro_json_text(parameters, "source_path", ""),
                                   "source_path", &source, error);
     if (r == 0) {
-        r = push_into(client, source, destination, observer, &report, error);
+        char vm_id[PYRO_VM_ID_SIZE] = "";
+        pyro_workspace_vm(parameters, vm_id, NULL);
+        cleanup_close int memory = pyro_workspace_open_memory(context, vm_id);
+        r = push_into(client, memory, source, destination, observer, &report, error);
         if (r == 0)
             *ret_result = push_result(parameters, client, source, destination, &report);
         pyro_tree_source_close(source);

@@ -1,5 +1,6 @@
 #include "operation/workspace_support.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -248,4 +249,10 @@ int pyro_workspace_open_bundle(struct pyro_context *context, const char *vm_id,
 {
     int directory;
     return pyro_bundle_open(&context->home, vm_id, &directory, error) < 0 ? -1 : directory;
+}
+
+int pyro_workspace_open_memory(const struct pyro_context *context, const char *vm_id)
+{
+    cleanup_free char *path = pyro_text_format("%s/vms/%s/ram", context->home.path, vm_id);
+    return path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
 }

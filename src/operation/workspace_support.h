@@ -45,4 +45,7 @@ char *pyro_workspace_path(const char *path, const char *field, struct pyro_error
 int pyro_workspace_open_bundle(struct pyro_context *context, const char *vm_id,
                                struct pyro_error *error);
 
+/* Its guest's memory, which is a file of the bundle; -1 when it cannot be opened. */
+int pyro_workspace_open_memory(const struct pyro_context *context, const char *vm_id);
+
 #endif

@@ -45,11 +45,14 @@ static int send_seed(struct creation *creation, struct pyro_error *error)
 {
     struct pyro_guest_channel guest;
     pyro_guest_channel_init(&guest, creation->client, creation->observer);
+    cleanup_close int memory =
+        pyro_workspace_open_memory(creation->context, creation->vm.record.vm_id);
     const struct pyro_push push = {.channel = &guest.channel,
                                    .source = creation->source,
                                    .root = PYRO_WORKSPACE_PATH,
                                    .destination = "",
                                    .baseline = creation->baseline,
+                                   .memory = memory,
                                    .observer = creation->observer};
     struct pyro_error why = PYRO_ERROR_INIT;
     if (pyro_push_run(&push, &creation->seeded, &why) == 0) {

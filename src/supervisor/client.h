@@ -49,8 +49,9 @@ int pyro_client_exec(struct pyro_client *client, struct pyro_exec *exec,
 /* What a command reads that is no descriptor: the library's own. */
 struct pyro_client_input {
     void *userdata;
-    /* Puts at most `most` bytes into `bytes`: how many, 0 at the end, -1: the call is given up.
-     * Called only when the guest has room for them. */
+    /* Puts at most `most` bytes into `bytes`: how many, 0 at the end, -EAGAIN: ask again when
+     * something has come, -1: the call is given up. Called only when the guest has room for them.
+     */
     long (*read)(void *userdata, uint8_t *bytes, size_t most);
 };
 

@@ -116,27 +116,29 @@ static long read_stdin(struct exec_wait *wait, uint8_t *bytes, size_t most)
     return got;
 }
 
-/* Forwards some input when there is a window for it, read straight into its frame. */
-static void forward_input(struct pyro_client *client, struct exec_wait *wait)
+/* Forwards some input when there is a window for it, read straight into its frame. False when there
+ * is none now. */
+static bool forward_input(struct pyro_client *client, struct exec_wait *wait)
 {
     struct pyro_buffer *out = &client->out;
     size_t most = MIN((size_t)PYRO_FRAME_PAYLOAD_MAX, (size_t)wait->stdin_window);
     uint8_t *frame = pyro_buffer_reserve(out, PYRO_FRAME_HEADER_SIZE + most);
     if (!frame)
-        return;
+        return false;
     uint8_t *bytes = frame + PYRO_FRAME_HEADER_SIZE;
     long got = wait->input ? wait->input->read(wait->input->userdata, bytes, most)
                            : read_stdin(wait, bytes, most);
     if (got == -EAGAIN)
-        return;
+        return false;
     if (got < 0) {
         wait->refused = true;
-        return;
+        return false;
     }
     wait->stdin_open = got > 0;
     pyro_frame_header(frame, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, wait->stream, (uint32_t)got);
     pyro_buffer_commit(out, PYRO_FRAME_HEADER_SIZE + (size_t)got);
     wait->stdin_window -= (uint32_t)got;
+    return true;
 }
 
 /* Nothing is taken from the input for a guest that may never come up. */
@@ -149,8 +151,9 @@ static bool wants_input(const struct pyro_client *client, const struct exec_wait
 /* All that the window takes: a callback never keeps anybody waiting. */
 static void forward_callback(struct pyro_client *client, struct exec_wait *wait)
 {
-    while (wait && wait->input && !wait->refused && wants_input(client, wait))
-        forward_input(client, wait);
+    bool more = wait && wait->input && !wait->refused;
+    while (more && wants_input(client, wait))
+        more = forward_input(client, wait);
 }
 
 static void report_boot(struct pyro_client *client, const struct pyro_observer *observer)

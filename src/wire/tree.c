@@ -91,6 +91,37 @@ static void unpack_result(struct pyro_unpack *in, struct pyro_tree_result *resul
     result->ctime_ns = (int64_t)pyro_unpack_u64(in);
 }
 
+static bool window_is_good(const struct pyro_tree_window *window)
+{
+    enum { PAGE = 4096, MOST = 64 * 1024 * 1024 };
+    return window->size <= MOST && window->size % (PYRO_TREE_WINDOW_SLICES * PAGE) == 0 &&
+           window->address % PAGE == 0 && window->address <= (uint64_t)INT64_MAX - window->size;
+}
+
+static void unpack_window(struct pyro_unpack *in, struct pyro_tree_window *window)
+{
+    window->address = pyro_unpack_u64(in);
+    window->size = pyro_unpack_u32(in);
+    const uint8_t *mark = pyro_unpack_raw(in, sizeof(window->mark));
+    if (mark)
+        memcpy(window->mark, mark, sizeof(window->mark));
+    if (!in->failed && !window_is_good(window))
+        in->failed = true;
+}
+
+static bool placed_is_good(const struct pyro_tree_placed *placed)
+{
+    return placed->size > 0 && placed->offset <= (uint64_t)INT64_MAX - placed->size;
+}
+
+static void unpack_placed(struct pyro_unpack *in, struct pyro_tree_placed *placed)
+{
+    placed->offset = pyro_unpack_u64(in);
+    placed->size = pyro_unpack_u32(in);
+    if (!placed_is_good(placed))
+        in->failed = true;
+}
+
 static int decode_whole(struct pyro_unpack *in, struct pyro_tree_record *record)
 {
     record->type = pyro_unpack_u8(in);
@@ -110,7 +141,14 @@ static int decode_whole(struct pyro_unpack *in, struct pyro_tree_record *record)
     case PYRO_TREE_RESULT:
         unpack_result(in, &record->result);
         break;
+    case PYRO_TREE_WINDOW:
+        unpack_window(in, &record->window);
+        break;
+    case PYRO_TREE_PLACED:
+        unpack_placed(in, &record->placed);
+        break;
     case PYRO_TREE_END:
+    case PYRO_TREE_TAKEN:
         break;
     default:
         return -EPROTO;
@@ -237,6 +275,39 @@ int pyro_tree_end_pack(struct pyro_buffer *out)
     return begin(&pack, PYRO_TREE_END, 0);
 }
 
+int pyro_tree_window_pack(struct pyro_buffer *out, const struct pyro_tree_window *window)
+{
+    struct pyro_pack pack = {.out = out};
+    if (!window_is_good(window))
+        return -EINVAL;
+    int r = begin(&pack, PYRO_TREE_WINDOW, 8 + 4 + sizeof(window->mark));
+    if (r < 0)
+        return r;
+    pyro_pack_u64(&pack, window->address);
+    pyro_pack_u32(&pack, window->size);
+    pyro_pack_raw(&pack, window->mark, sizeof(window->mark));
+    return pack.failed ? -ENOMEM : 0;
+}
+
+int pyro_tree_placed_pack(struct pyro_buffer *out, const struct pyro_tree_placed *placed)
+{
+    struct pyro_pack pack = {.out = out};
+    if (!placed_is_good(placed))
+        return -EINVAL;
+    int r = begin(&pack, PYRO_TREE_PLACED, 8 + 4);
+    if (r < 0)
+        return r;
+    pyro_pack_u64(&pack, placed->offset);
+    pyro_pack_u32(&pack, placed->size);
+    return pack.failed ? -ENOMEM : 0;
+}
+
+int pyro_tree_taken_pack(struct pyro_buffer *out)
+{
+    struct pyro_pack pack = {.out = out};
+    return begin(&pack, PYRO_TREE_TAKEN, 0);
+}
+
 int pyro_tree_record_pack(struct pyro_buffer *out, const struct pyro_tree_record *record)
 {
     switch (record->type) {
@@ -252,6 +323,12 @@ int pyro_tree_record_pack(struct pyro_buffer *out, const struct pyro_tree_record
         return pyro_tree_result_pack(out, &record->result);
     case PYRO_TREE_END:
         return pyro_tree_end_pack(out);
+    case PYRO_TREE_WINDOW:
+        return pyro_tree_window_pack(out, &record->window);
+    case PYRO_TREE_PLACED:
+        return pyro_tree_placed_pack(out, &record->placed);
+    case PYRO_TREE_TAKEN:
+        return pyro_tree_taken_pack(out);
     }
     return -EINVAL;
 }

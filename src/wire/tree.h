@@ -25,6 +25,9 @@ enum pyro_tree_type {
     PYRO_TREE_TIMES = 4,
     PYRO_TREE_RESULT = 5,
     PYRO_TREE_END = 6,
+    PYRO_TREE_WINDOW = 7,
+    PYRO_TREE_PLACED = 8,
+    PYRO_TREE_TAKEN = 9,
 };
 
 enum pyro_tree_kind {
@@ -72,6 +75,22 @@ struct pyro_tree_result {
     int64_t ctime_ns;
 };
 
+/* WINDOW: a piece of the guest's memory which the host may write into by itself, if it shares that
+ * memory: it finds `mark` at the address then. Used in PYRO_TREE_WINDOW_SLICES slices, in turns. */
+enum { PYRO_TREE_MARK_SIZE = 16, PYRO_TREE_WINDOW_SLICES = 4 };
+struct pyro_tree_window {
+    uint64_t address; /* guest-physical */
+    uint32_t size;    /* bytes, a multiple of slices and pages; 0: there is none */
+    uint8_t mark[PYRO_TREE_MARK_SIZE];
+};
+
+/* PLACED: DATA of which the bytes lie in the next slice of the window, from its start. TAKEN, which
+ * has no fields, answers it when they are where they belong: then the slice may be used again. */
+struct pyro_tree_placed {
+    uint64_t offset; /* in the file */
+    uint32_t size;   /* 1 to a slice's */
+};
+
 /* One decoded record. Pointers lead into the bytes it was decoded from; texts end with a NUL. */
 struct pyro_tree_record {
     enum pyro_tree_type type;
@@ -83,6 +102,8 @@ struct pyro_tree_record {
                           (ESTALE: it changed while it was read) */
         struct pyro_tree_times times;
         struct pyro_tree_result result;
+        struct pyro_tree_window window;
+        struct pyro_tree_placed placed;
     };
 };
 
@@ -106,6 +127,9 @@ int pyro_tree_done_pack(struct pyro_buffer *out, uint32_t error);
 int pyro_tree_times_pack(struct pyro_buffer *out, const struct pyro_tree_times *times);
 int pyro_tree_result_pack(struct pyro_buffer *out, const struct pyro_tree_result *result);
 int pyro_tree_end_pack(struct pyro_buffer *out);
+int pyro_tree_window_pack(struct pyro_buffer *out, const struct pyro_tree_window *window);
+int pyro_tree_placed_pack(struct pyro_buffer *out, const struct pyro_tree_placed *placed);
+int pyro_tree_taken_pack(struct pyro_buffer *out);
 /* Whichever it is. */
 int pyro_tree_record_pack(struct pyro_buffer *out, const struct pyro_tree_record *record);
 

@@ -1,5 +1,6 @@
 #include "workspace/call.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -18,7 +19,7 @@ static long on_input(void *userdata, uint8_t *bytes, size_t most)
 {
     struct call *call = userdata;
     long got = call->wanted->input(call->wanted->userdata, bytes, most, call->error);
-    call->gave_up = call->gave_up || got < 0;
+    call->gave_up = call->gave_up || (got < 0 && got != -EAGAIN);
     return got;
 }
 

@@ -13,8 +13,9 @@
 struct pyro_tree_call {
     const char *const *arguments; /* "receive", … ; NULL-terminated */
     void *userdata;
-    /* Puts at most `most` bytes into `bytes`: how many, 0 at the end, -1 on failure. NULL: nothing
-     * is sent. Called only when the guest has room for it. */
+    /* Puts at most `most` bytes into `bytes`: how many, 0 at the end, -EAGAIN when it has to see
+     * more output first, -1 on failure. NULL: nothing is sent. Called only when the guest has room
+     * for it. */
     long (*input)(void *userdata, uint8_t *bytes, size_t most, struct pyro_error *error);
     /* Takes bytes as they come, cut anywhere: 0, or -1 on failure. */
     int (*output)(void *userdata, const uint8_t *bytes, size_t size, struct pyro_error *error);

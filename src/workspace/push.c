@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "base/text.h"
 #include "workspace/tree_reader.h"
+#include "workspace/window.h"
 
 enum {
     OUT_MAX = 4 * PYRO_TREE_RECORD_MAX,
@@ -22,6 +23,8 @@ struct sending {
     struct pyro_push_report report;
     uint64_t sent_count;    /* the guest's answers lag behind */
     struct pyro_buffer out; /* records that are packed and not sent */
+    struct pyro_window window;
+    bool by_window; /* the data of the file under way goes through it */
     struct pyro_tree_reader answers;
     struct pyro_buffer in_flight; /* names, each with its NUL */
     bool source_over;
@@ -47,6 +50,27 @@ static void report(struct sending *sending)
     observer->progress(observer->userdata, &progress);
 }
 
+/* Until the guest has said whether it has a window, or has given back a piece of it. */
+static bool must_wait(const struct sending *sending)
+{
+    return sending->by_window &&
+           (!sending->window.is_known ||
+            (sending->window.slice_size > 0 && !pyro_window_has_room(&sending->window)));
+}
+
+/* On its way to the guest. */
+static int pass_on(struct sending *sending, const struct pyro_tree_record *record)
+{
+    struct pyro_window *window = &sending->window;
+    if (record->type == PYRO_TREE_ENTRY)
+        sending->by_window = window->memory >= 0 && record->entry.kind == PYRO_TREE_FILE &&
+                             record->entry.size >= PYRO_WINDOW_FROM;
+    if (record->type == PYRO_TREE_DATA && sending->by_window && window->slice_size > 0)
+        return pyro_window_put(window, &record->data, &sending->out);
+    int r = pyro_window_flush(window, &sending->out);
+    return r < 0 ? r : pyro_tree_record_pack(&sending->out, record);
+}
+
 /* One more record of the source, kept for the baseline and packed. -1 when that cannot go on. */
 static int take_record(struct sending *sending)
 {
@@ -62,7 +86,7 @@ static int take_record(struct sending *sending)
         r = -1;
     if (r < 0)
         return -1;
-    r = pyro_tree_record_pack(&sending->out, &record);
+    r = pass_on(sending, &record);
     if (r == 0 && record.type == PYRO_TREE_ENTRY)
         r = pyro_buffer_append(&sending->in_flight, record.entry.path,
                                strlen(record.entry.path) + 1);
@@ -76,8 +100,10 @@ static int take_record(struct sending *sending)
 static long on_input(void *userdata, uint8_t *bytes, size_t most, struct pyro_error *error)
 {
     struct sending *sending = userdata;
+    unsigned placed = sending->window.placed; /* the guest can go on with the next at once */
     (void)error;
-    while (!sending->source_over && sending->out.size < most &&
+    while (!sending->source_over && !must_wait(sending) && sending->out.size < most &&
+           placed == sending->window.placed &&
            pyro_buffer_room(&sending->out) >= PYRO_TREE_RECORD_MAX) {
         if (take_record(sending) < 0) {
             sending->source_failed = sending->source_over = true;
@@ -89,7 +115,7 @@ static long on_input(void *userdata, uint8_t *bytes, size_t most, struct pyro_er
         memcpy(bytes, pyro_buffer_data(&sending->out), size);
     pyro_buffer_consume(&sending->out, size);
     report(sending);
-    return (long)size;
+    return size == 0 && !sending->source_over ? -EAGAIN : (long)size;
 }
 
 static int nonsense(struct pyro_error *error)
@@ -120,8 +146,21 @@ static int take_result(struct sending *sending, const struct pyro_tree_result *r
 static int take_record_back(void *userdata, const struct pyro_tree_record *record,
                             struct pyro_error *error)
 {
-    return record->type == PYRO_TREE_RESULT ? take_result(userdata, &record->result, error)
-                                            : nonsense(error);
+    struct sending *sending = userdata;
+    struct pyro_window *window = &sending->window;
+    switch (record->type) {
+    case PYRO_TREE_RESULT:
+        return take_result(sending, &record->result, error);
+    case PYRO_TREE_WINDOW:
+        if (window->memory < 0 || window->is_known)
+            return nonsense(error);
+        pyro_window_take(window, &record->window);
+        return 0;
+    case PYRO_TREE_TAKEN:
+        return pyro_window_give_back(window) ? 0 : nonsense(error);
+    default:
+        return nonsense(error);
+    }
 }
 
 static int on_output(void *userdata, const uint8_t *bytes, size_t size, struct pyro_error *error)
@@ -166,9 +205,14 @@ static int explain(struct sending *sending, const struct pyro_error *call, struc
 int pyro_push_run(const struct pyro_push *push, struct pyro_push_report *ret_report,
                   struct pyro_error *error)
 {
-    const char *const arguments[] = {"receive", push->root, push->destination,
-                                     push->baseline ? "new" : "merge", NULL};
-    struct sending sending = {.push = push, .reported_ms = pyro_now_ms()};
+    const char *const arguments[] = {"receive",
+                                     push->root,
+                                     push->destination,
+                                     push->baseline ? "new" : "merge",
+                                     push->memory >= 0 ? "window" : NULL,
+                                     NULL};
+    struct sending sending = {
+        .push = push, .window = {.memory = push->memory}, .reported_ms = pyro_now_ms()};
     const struct pyro_tree_call call = {
         .arguments = arguments, .userdata = &sending, .input = on_input, .output = on_output};
     struct pyro_error why = PYRO_ERROR_INIT;

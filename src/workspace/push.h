@@ -16,7 +16,8 @@ struct pyro_push {
     const char *destination;               /* safe path below it, "" for itself */
     struct pyro_baseline_writer *baseline; /* gets all that is sent; NULL: nobody looks at the tree
                                               only while it is new */
-    const struct pyro_observer *observer;  /* progress; may be NULL */
+    int memory; /* the guest's, as a file that it shares with us; -1: there is none */
+    const struct pyro_observer *observer; /* progress; may be NULL */
 };
 
 /* What is in the guest. */

@@ -10,73 +10,7 @@ import time
 import pytest
 
 from conftest import BASE, wait_until
-
-
-class Workspace:
-    """One workspace of a `Pyro`, deleted at the end of its test."""
-
-    def __init__(self, pyro, *flags):
-        self.pyro = pyro
-        result = pyro.run("workspace", "create", BASE, "--mem-mib", "256", *map(str, flags), "--json")
-        assert result.returncode == 0, result.stderr.decode()
-        self.record = json.loads(result.stdout)
-        self.id, self.vm_id = self.record["workspace_id"], self.record["vm_id"]
-
-    def run(self, verb, *words, **keywords):
-        return self.pyro.run("workspace", *verb.split(), self.id, *map(str, words), **keywords)
-
-    def json(self, verb, *words, **keywords):
-        result = self.run(verb, *words, "--json", **keywords)
-        assert result.returncode == 0, result.stderr.decode() + result.stdout.decode()
-        return json.loads(result.stdout)
-
-    def exec(self, *command, **keywords):
-        return self.run("exec", "--", *command, **keywords)
-
-    def supervisor(self):
-        """Its pid: of those that have its bundle's lock open, the supervisor."""
-        lock = str(self.pyro.home / "vms" / self.vm_id / "lock")
-        for pid, name in self.pyro.processes().items():
-            try:
-                held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-            except OSError:
-                continue
-            if name.startswith("pyro-supervisor") and lock in held:
-                return pid
-        return None
-
-    def delete(self):
-        return self.run("delete")
-
-
-@pytest.fixture
-def workspace(pyro):
-    made = []
-
-    def make(*flags):
-        made.append(Workspace(pyro, *flags))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.delete()
-    pyro.assert_nothing_left()
-
-
-@pytest.fixture
-def project(tmp_path):
-    root = tmp_path / "project"
-    (root / "src" / "empty").mkdir(parents=True)
-    (root / "src" / "main.c").write_text("int main(void)\n{\n    return 0;\n}\n")
-    (root / "run.sh").write_text("#!/bin/sh\necho running\n")
-    (root / "run.sh").chmod(0o755)
-    (root / "link").symlink_to("src/main.c")
-    os.link(root / "run.sh", root / "hard.sh")
-    (root / "no newline").write_bytes(b"last line")
-    with open(os.fsencode(root) + b"/odd\n\xff name", "wb") as file:
-        file.write(b"odd\n")
-    os.utime(root / "src" / "main.c", ns=(0, 1234567890_123456789))
-    return root
+from workspaces import project, workspace  # noqa: F401
 
 
 def test_what_create_tells(pyro, workspace):
@@ -247,22 +181,6 @@ def test_a_client_that_is_killed_while_a_command_runs(workspace):
     wait_until(lambda: one.json("logs")["entries"][0]["state"] == "exited", 20, "the command's end")
     assert one.json("logs")["entries"][0]["stdout"] == "begun\n"
     assert one.exec("echo", "usable").stdout == b"usable\n"
-
-
-@pytest.mark.parametrize("victim", ["pyro", "pyro-supervisor", "qemu-system"])
-def test_what_is_killed_while_it_is_created_is_not_there(pyro, project, victim):
-    (project / "large").write_bytes(os.urandom(1 << 20) * 192)
-    process = pyro.popen("workspace", "create", BASE, "--mem-mib", "256", "--seed-path", str(project))
-    while b"[push]" not in (line := process.stderr.readline()):
-        assert line, "it ended"
-    pid = pyro.process("qemu-system")
-    if victim != "qemu-system":
-        pid = process.pid if victim == "pyro" else pyro.process(victim)
-    os.kill(pid, signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
-    pyro.run("workspace", "status", "ws-" + "0" * 32)  # any call clears up
-    pyro.assert_nothing_left()
 
 
 def test_what_is_unknown_or_too_much(pyro, workspace):
