@@ -40,6 +40,22 @@ int pyro_fd_write_all(int fd, const void *bytes, size_t size)
     return 0;
 }
 
+int pyro_fd_write_all_at(int fd, const void *bytes, size_t size, uint64_t offset)
+{
+    const char *at = bytes;
+    while (size > 0) {
+        ssize_t put = pwrite(fd, at, size, (off_t)offset);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return put < 0 ? -errno : -EIO;
+        at += put;
+        size -= (size_t)put;
+        offset += (uint64_t)put;
+    }
+    return 0;
+}
+
 int pyro_file_read_at(int directory, const char *path, size_t cap, char **ret_text,
                       size_t *ret_size)
 {

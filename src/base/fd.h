@@ -14,6 +14,8 @@ int pyro_fd_pair(int ret_fds[2]);
 
 /* Writes all of it or fails. */
 int pyro_fd_write_all(int fd, const void *bytes, size_t size);
+/* The same at a place of a file. */
+int pyro_fd_write_all_at(int fd, const void *bytes, size_t size, uint64_t offset);
 
 /* Reads a whole file as NUL-terminated text. -EFBIG if larger than `cap` bytes. Caller frees. */
 int pyro_file_read_at(int directory, const char *path, size_t cap, char **ret_text,

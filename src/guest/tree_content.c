@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/macros.h"
 
 void pyro_tree_content_begin(struct pyro_tree_content *content, int fd, uint64_t size)
@@ -12,24 +13,9 @@ void pyro_tree_content_begin(struct pyro_tree_content *content, int fd, uint64_t
     content->fd = fd;
     content->size = size;
     content->end = 0;
-    content->large = size >= PYRO_TREE_DIRECT_FROM;
+    content->large = size >= PYRO_TREE_LARGE;
     content->direct = false;
     content->block_used = 0;
-}
-
-static int write_at(int fd, const uint8_t *bytes, size_t size, uint64_t offset)
-{
-    while (size > 0) {
-        ssize_t put = pwrite(fd, bytes, size, (off_t)offset);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        bytes += put;
-        size -= (size_t)put;
-        offset += (uint64_t)put;
-    }
-    return 0;
 }
 
 /* False where the file system cannot do without the page cache. */
@@ -46,12 +32,12 @@ static int write_block(struct pyro_tree_content *content, const uint8_t *bytes, 
 {
     bool aligned = size % PYRO_TREE_ALIGNMENT == 0 && offset % PYRO_TREE_ALIGNMENT == 0;
     if (aligned && set_direct(content, true)) {
-        int r = write_at(content->fd, bytes, size, offset);
+        int r = pyro_fd_write_all_at(content->fd, bytes, size, offset);
         if (r != -EINVAL)
             return r;
     }
     set_direct(content, false);
-    return write_at(content->fd, bytes, size, offset);
+    return pyro_fd_write_all_at(content->fd, bytes, size, offset);
 }
 
 static int flush(struct pyro_tree_content *content)
@@ -109,8 +95,9 @@ int pyro_tree_content_write(struct pyro_tree_content *content, const struct pyro
 {
     if (!is_next(content, data->offset, data->size))
         return -EPROTO;
-    int r = content->large ? gather(content, data, in)
-                           : write_at(content->fd, data->bytes, data->size, data->offset);
+    int r = content->large
+                ? gather(content, data, in)
+                : pyro_fd_write_all_at(content->fd, data->bytes, data->size, data->offset);
     content->end = data->offset + data->size;
     return r;
 }

@@ -1,13 +1,13 @@
-/* A file's bytes, from DATA records to the disk. Those of large files go there past the page cache:
- * under emulation, finding a page for every 4 KiB takes longer than all else that a byte meets on
- * its way, and a tree larger than the guest's memory would push out what its programs use. */
+/* A file's bytes, from DATA records to the disk. Those of large files (PYRO_TREE_LARGE) go there
+ * past the page cache: under emulation, finding a page for every 4 KiB takes longer than all else
+ * that a byte meets on its way, and a tree larger than the guest's memory would push out what its
+ * programs use. */
 #ifndef PYRO_GUEST_TREE_CONTENT_H
 #define PYRO_GUEST_TREE_CONTENT_H
 
 #include "guest/tree_stream.h"
 
 enum {
-    PYRO_TREE_DIRECT_FROM = 4 * 1024 * 1024, /* file size in bytes */
     PYRO_TREE_BLOCK_SIZE = 256 * 1024,
     PYRO_TREE_ALIGNMENT = 4096, /* what every disk accepts */
 };

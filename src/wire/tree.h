@@ -77,7 +77,11 @@ struct pyro_tree_result {
 
 /* WINDOW: a piece of the guest's memory which the host may write into by itself, if it shares that
  * memory: it finds `mark` at the address then. Used in PYRO_TREE_WINDOW_SLICES slices, in turns. */
-enum { PYRO_TREE_MARK_SIZE = 16, PYRO_TREE_WINDOW_SLICES = 4 };
+enum {
+    PYRO_TREE_LARGE = 4 * 1024 * 1024, /* size from which a file is worth it, bytes */
+    PYRO_TREE_MARK_SIZE = 16,
+    PYRO_TREE_WINDOW_SLICES = 4,
+};
 struct pyro_tree_window {
     uint64_t address; /* guest-physical */
     uint32_t size;    /* bytes, a multiple of slices and pages; 0: there is none */

@@ -64,7 +64,7 @@ static int pass_on(struct sending *sending, const struct pyro_tree_record *recor
     struct pyro_window *window = &sending->window;
     if (record->type == PYRO_TREE_ENTRY)
         sending->by_window = window->memory >= 0 && record->entry.kind == PYRO_TREE_FILE &&
-                             record->entry.size >= PYRO_WINDOW_FROM;
+                             record->entry.size >= PYRO_TREE_LARGE;
     if (record->type == PYRO_TREE_DATA && sending->by_window && window->slice_size > 0)
         return pyro_window_put(window, &record->data, &sending->out);
     int r = pyro_window_flush(window, &sending->out);

@@ -4,23 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/macros.h"
 #include "workspace/sink_parts.h"
-
-static int write_at(int fd, const uint8_t *bytes, size_t size, uint64_t offset)
-{
-    while (size > 0) {
-        ssize_t put = pwrite(fd, bytes, size, (off_t)offset);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return put < 0 ? -errno : -EIO;
-        bytes += put;
-        size -= (size_t)put;
-        offset += (uint64_t)put;
-    }
-    return 0;
-}
 
 static int take_data(struct pyro_tree_sink *sink, const struct pyro_tree_data *data,
                      struct pyro_error *error)
@@ -34,7 +20,7 @@ static int take_data(struct pyro_tree_sink *sink, const struct pyro_tree_data *d
                                     pyro_sink_show(file->path).text);
     if (data->size > PYRO_SINK_BYTES_MAX - sink->bytes_written)
         return pyro_sink_refuse_size(sink, error, "it has more than 32 GiB of data");
-    int r = write_at(file->fd, data->bytes, data->size, data->offset);
+    int r = pyro_fd_write_all_at(file->fd, data->bytes, data->size, data->offset);
     if (r < 0)
         return pyro_sink_fail_entry(sink, file->path, r, error);
     file->position = data->offset + data->size;

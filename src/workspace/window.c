@@ -1,25 +1,10 @@
 #include "workspace/window.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Writes all of it to a place in the memory's file. */
-static int write_at(int fd, const uint8_t *bytes, size_t size, uint64_t offset)
-{
-    while (size > 0) {
-        ssize_t put = pwrite(fd, bytes, size, (off_t)offset);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        bytes += put;
-        size -= (size_t)put;
-        offset += (uint64_t)put;
-    }
-    return 0;
-}
+#include "base/fd.h"
 
 /* Whether the window begins at this offset of the file. */
 static bool is_at(const struct pyro_window *window, const struct pyro_tree_window *offered,
@@ -84,8 +69,8 @@ int pyro_window_put(struct pyro_window *window, const struct pyro_tree_data *dat
     if (window->used == 0)
         window->file_offset = data->offset;
     uint64_t slice = window->placed % PYRO_TREE_WINDOW_SLICES;
-    r = write_at(window->memory, data->bytes, data->size,
-                 window->start + slice * window->slice_size + window->used);
+    r = pyro_fd_write_all_at(window->memory, data->bytes, data->size,
+                             window->start + slice * window->slice_size + window->used);
     window->used += data->size;
     return r;
 }

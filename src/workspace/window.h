@@ -10,8 +10,6 @@
 #include "base/buffer.h"
 #include "wire/tree.h"
 
-enum { PYRO_WINDOW_FROM = 4 * 1024 * 1024 }; /* size of the files that are worth it, bytes */
-
 struct pyro_window {
     int memory; /* the guest's memory, the caller's; -1: not to be had, and no window is wanted */
     bool is_known;        /* the guest has answered, see `slice_size` */

@@ -403,7 +403,7 @@ static void test_cut_large(const char *mode)
     struct pyro_tree_entry entry = {.kind = PYRO_TREE_FILE,
                                     .path = "f",
                                     .mode = 0600,
-                                    .size = PYRO_TREE_DIRECT_FROM,
+                                    .size = PYRO_TREE_LARGE,
                                     .target = ""};
     struct tree_run run;
     size_t bad = 0;
