@@ -352,7 +352,8 @@ def meddle(guest, what):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("what", ["rmdir $c", "{ sleep 1000 & } && echo $! > $c/cgroup.procs"])
+@pytest.mark.parametrize("what", ["rmdir $c", "cd /sys/fs/cgroup && echo +pids > cgroup.subtree_control && echo +pids > pyro/cgroup.subtree_control && echo 0 > $c/pids.max",
+                                  "{ sleep 1000 & } && echo $! > $c/cgroup.procs"])
 def test_somebody_meddles_with_the_cgroup_of_the_next_command(guest, what):
     """Nothing worse than the ordinary way may come of it."""
     meddle(guest, what)

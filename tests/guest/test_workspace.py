@@ -1,5 +1,6 @@
 """Workspaces as their users see them: one is created, worked in, looked at, taken home, and dies in every way."""
 
+import hashlib
 import json
 import os
 import signal
@@ -82,6 +83,29 @@ def test_push(workspace, project, tmp_path):
     failed = one.run("sync push", project, "--dest", "c")
     assert failed.returncode == 125 and b"run.sh" in failed.stderr and b"entries are in" in failed.stderr
     assert one.exec("cat", "c/run.sh/k").stdout == b"keep\n"
+
+
+def test_large_files(workspace, tmp_path):
+    """They do not come through the port: the host writes them into a huge page of the guest's memory."""
+    seed = tmp_path / "seed"
+    seed.mkdir()
+    noise = os.urandom(9 << 20)
+    for name, size in {"least": 4 << 20, "odd": (4 << 20) + 1, "uneven": (9 << 20) - 1, "small": 1}.items():
+        (seed / name).write_bytes(noise[:size])
+    with open(seed / "holes", "wb") as file:
+        file.truncate(40 << 20)
+        for at in (5, 1 << 20, (1 << 20) + 70000, (3 << 20) - 1, 30 << 20, (40 << 20) - 4097):
+            file.seek(at)
+            file.write(noise[: min(at, 700001, (40 << 20) - at)])
+    wanted = {name: hashlib.sha256((seed / name).read_bytes()).hexdigest() for name in os.listdir(seed)}
+    one = workspace("--seed-path", seed)
+    one.json("sync push", seed, "--dest", "again")
+    for look in ("sha256sum *", "cd again && sha256sum *"):
+        lines = one.exec("sh", "-c", look + " 2>/dev/null").stdout.decode().splitlines()
+        assert {name: digest for digest, name in (line.split() for line in lines)} == wanted
+    assert int(one.exec("sh", "-c", "du -m holes | cut -f1").stdout) < 10
+    assert one.exec("sed", "-n", "s/^HugePages_Total: *//p", "/proc/meminfo").stdout == b"1\n"
+    assert one.json("diff")["summary"]["added"] == len(wanted)
 
 
 @pytest.mark.parametrize("name", ["/absolute", "../out", "a/../../out"])
