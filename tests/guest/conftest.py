@@ -121,10 +121,17 @@ class Pyro:
         return {pid: name for pid, name in processes().items() if pid not in self.before}
 
     def process(self, name):
-        """Pid of the one new process of that name, waited for."""
+        """Pid of the one new process of that name, waited for. Of our own daemons, not the process that starts it and ends."""
+
+        def is_meant(pid):
+            try:
+                parent = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]
+            except OSError:
+                return False
+            return not name.startswith("pyro-") or int(parent) == os.getpid()
 
         def find():
-            return [pid for pid, n in self.processes().items() if n.startswith(name)]
+            return [pid for pid, n in self.processes().items() if n.startswith(name) and is_meant(pid)]
 
         return wait_until(find, 20, f"a {name} process")[0]
 
