@@ -4,6 +4,7 @@ PYRO_TEST_BUILD   directory with pyro, pyro-supervisor, pyro-agent, libpyro.so (
 PYRO_TEST_HOME    a home to use and keep; without it, one is made and removed
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -265,6 +266,13 @@ def installation(home, base):
     return Installation(home)
 
 
+def end(pids):
+    """Kills what may be ending by itself: a process that was listed a moment ago need not be there any more."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture
 def bare(home, tmp_path, request):
     """`pyro` on the shared home, with nothing pulled. Whatever it started is ended afterwards."""
@@ -273,11 +281,7 @@ def bare(home, tmp_path, request):
     pyro = Pyro(home, logs)
     request.node.pyro_logs = logs
     yield pyro
-    for pid in pyro.processes():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    end(pyro.processes())
 
 
 @pytest.fixture
@@ -302,8 +306,7 @@ def own(base, home, tmp_path_factory, request):
 
     own = Own(tmp_path_factory.mktemp("own"), home)
     yield own
-    for pid in own.processes():
-        os.kill(pid, signal.SIGKILL)
+    end(own.processes())
     own.remove()
 
 
