@@ -21,6 +21,8 @@ def limits(parameter):
         words.append(f"{parameter['minimum']} to {parameter['maximum']}")
     if parameter["choices"]:
         words.append(", ".join(f"`{choice}`" for choice in parameter["choices"]))
+    for variant in parameter["variants"] or []:
+        words.append(f"type `{variant['type']}` with `{variant['member']}`")
     return "; ".join(words)
 
 

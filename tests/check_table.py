@@ -39,7 +39,8 @@ NAMES = {
     "workspace_logs": ("workspace logs", "workspace_logs", "logs_workspace"),
     "workspace_delete": ("workspace delete", "workspace_delete", "delete_workspace"),
 }
-FLAGS = {"output_path": "--output"}  # where the flag is not the parameter's name
+# where the flag is not the parameter's name; of a parameter with variants, all their flags
+FLAGS = {"output_path": "--output"}
 
 SHAPE = {
     "environment": ...,
@@ -123,6 +124,16 @@ def expect(what, got, wanted):
         problems.append(f"{what}: {got!r}, wanted {wanted!r}")
 
 
+def flag_of(parameter):
+    return parameter["flag"] or " ".join(v["flag"] for v in parameter["variants"])
+
+
+def wanted_flag(parameter):
+    no = "no-" if parameter["type"] == "boolean" and parameter["default"] is True else ""
+    name = parameter["name"]
+    return FLAGS.get(name, f"--{no}{name.replace('_', '-')}")
+
+
 def check_operation(name, operation):
     fronts = tuple(operation[front] for front in ("cli", "mcp", "python"))
     expect(f"{name}: names", fronts, NAMES[name])
@@ -132,9 +143,8 @@ def check_operation(name, operation):
     expect(f"{name}: missing in the result", set(RESULTS[name].split()) - fields, set())
     for parameter in operation["parameters"]:
         if not parameter["positional"] and not parameter["rest"]:
-            name_ = parameter["name"]
-            flag = FLAGS.get(name_, "--" + name_.replace("_", "-"))
-            expect(f"{name}: flag of {parameter['name']}", parameter["flag"], flag)
+            what = f"{name}: flag of {parameter['name']}"
+            expect(what, flag_of(parameter), wanted_flag(parameter))
 
 
 def main():

@@ -62,7 +62,8 @@ struct pyro_observer {
     void (*progress)(void *userdata, const struct pyro_progress *progress);
 
     int cancel_fd; /* readable means: stop, clean up, return PYRO_ERROR_CANCELLED. -1: none */
-    int stdin_fd;  /* forwarded to the command by operations that run one. -1: empty stdin */
+    int stdin_fd;  /* for the command of operations that run one, and for those that may read a
+                    * parameter from it. -1: empty */
 };
 
 #define PYRO_OBSERVER_INIT                                                                         \

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
 #include "operation/problems.h"
 
 #define REST "COMMAND [WORD]..."
@@ -82,7 +84,8 @@ static char *describe(const struct pyro_parameter *parameter)
     }
     if (parameter->fallback && parameter->type != PYRO_TYPE_BOOLEAN)
         snprintf(fallback, sizeof(fallback), "; default %s", parameter->fallback);
-    return pyro_text_format("%s%s%s", parameter->help, limits, fallback);
+    return pyro_text_format("%s%s%s", parameter->flag_help ? parameter->flag_help : parameter->help,
+                            limits, fallback);
 }
 
 static bool is_option(const struct pyro_parameter *parameter)
@@ -103,6 +106,18 @@ static void print_parameter(FILE *file, const struct pyro_parameter *parameter)
                                                is_option(parameter) ? placeholder(parameter) : "");
     cleanup_free char *text = describe(parameter);
     print_entry(file, name ? name : parameter->name, text ? text : parameter->help);
+}
+
+static void print_flag(FILE *file, const struct cli_flag *flag)
+{
+    if (!flag->variant) {
+        print_parameter(file, flag->parameter);
+        return;
+    }
+    cleanup_free char *spelling = cli_flag_spelling(flag);
+    cleanup_free char *name =
+        pyro_text_format("%s%s", spelling ? spelling : "", placeholder(flag->parameter));
+    print_entry(file, name ? name : flag->variant->flag, flag->variant->help);
 }
 
 static void print_usage(FILE *file, const struct pyro_operation *operation)
@@ -133,10 +148,9 @@ static void print_arguments(FILE *file, const struct pyro_operation *operation)
 static void print_options(FILE *file, const struct pyro_operation *operation)
 {
     fputs("\nOptions:\n", file);
-    for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
-        if (is_option(p))
-            print_parameter(file, p);
-    }
+    struct cli_flag flag = {0};
+    while (cli_flag_next(operation, &flag))
+        print_flag(file, &flag);
     print_entry(file, "--json", "Print the result, or the error, as JSON on stdout");
     print_entry(file, "--verbose", "Show progress on stderr even when it is not a terminal");
     print_entry(file, "-h, --help", "Print this text");
@@ -189,11 +203,9 @@ void cli_help_overview(FILE *file, const char *family)
                 PYRO_VERSION);
     fprintf(file, "Usage: pyro %s%sCOMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n",
             family ? family : "", family ? " " : "");
-    size_t length = family ? strlen(family) : 0;
     for (const struct pyro_operation *const *at = pyro_operations; *at; at++) {
         const char *cli = (*at)->cli;
-        if (cli && strncmp(cli, family ? family : "", length) == 0 &&
-            (length == 0 || cli[length] == ' '))
+        if (cli && (!family || cli_family_has(family, cli)))
             print_entry(file, cli, (*at)->summary);
     }
     fputs("\n`pyro COMMAND --help` explains a command.\n", file);

@@ -6,7 +6,8 @@
 
 #include "operation/operation.h"
 
-/* `pyro --help`, or that of a family: the commands that begin with `family` ("env"). */
+/* `pyro --help`, or that of a family: the commands that begin with `family` ("env", "workspace
+ * sync"). */
 void cli_help_overview(FILE *file, const char *family);
 /* `pyro run --help`. */
 void cli_help_operation(FILE *file, const struct pyro_operation *operation);

@@ -8,10 +8,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/parse.h"
 
-enum { EXIT_FAILED = 125, COMMANDS_MOST = 64 };
+enum { EXIT_FAILED = 125 };
 
 /* A file that is opened later must not become stdout. */
 static void fill_standard_descriptors(void)
@@ -22,61 +23,17 @@ static void fill_standard_descriptors(void)
     }
 }
 
-/* How many of the words spell the operation's command, 0 if they do not. */
-static size_t match(const char *command, char *const *words, size_t count)
-{
-    size_t used = 0;
-    while (*command) {
-        size_t length = strcspn(command, " ");
-        if (used == count || strlen(words[used]) != length ||
-            strncmp(words[used], command, length) != 0)
-            return 0;
-        used++;
-        command += length + (command[length] == ' ');
-    }
-    return used;
-}
-
-static const struct pyro_operation *find_operation(char *const *words, size_t count,
-                                                   size_t *ret_used)
-{
-    for (const struct pyro_operation *const *at = pyro_operations; *at; at++) {
-        *ret_used = (*at)->cli ? match((*at)->cli, words, count) : 0;
-        if (*ret_used > 0)
-            return *at;
-    }
-    return NULL;
-}
-
-static bool is_family(const char *word)
-{
-    size_t length = strlen(word);
-    for (const struct pyro_operation *const *at = pyro_operations; *at; at++) {
-        const char *cli = (*at)->cli;
-        if (cli && length > 0 && strncmp(cli, word, length) == 0 && cli[length] == ' ')
-            return true;
-    }
-    return false;
-}
-
 static bool is_help(const char *word)
 {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* Nothing matched: name what comes near, of the family when it is right. */
+/* Nothing matched: name what comes near, in the family as far as that is right. */
 static int fail_unknown(const struct cli *cli, char *const *words, size_t count)
 {
-    bool family = is_family(words[0]);
-    cleanup_free char *asked =
-        family && count > 1 ? pyro_text_format("%s %s", words[0], words[1]) : strdup(words[0]);
-    const char *names[COMMANDS_MOST + 1] = {NULL};
-    size_t known = 0;
-    for (const struct pyro_operation *const *at = pyro_operations; *at; at++) {
-        if ((*at)->cli && known < COMMANDS_MOST)
-            names[known++] = (*at)->cli;
-    }
-    cleanup_free char *nearest = asked ? pyro_text_nearest(asked, names) : NULL;
+    size_t wrong = MIN(cli_family_find(pyro_operations, words, count) + 1, count);
+    cleanup_free char *asked = cli_words_join(words, wrong);
+    cleanup_free char *nearest = cli_commands_nearest(pyro_operations, words, wrong);
     struct pyro_error error = PYRO_ERROR_INIT;
     pyro_error_set(&error, PYRO_ERROR_UNKNOWN_OPERATION, "there is no command '%.100s'",
                    asked ? asked : words[0]);
@@ -96,19 +53,34 @@ static int print_table(void)
     return 0;
 }
 
+/* The words are a family, and nothing more but --help. */
+static bool asks_for_family(char *const *words, size_t count)
+{
+    size_t used = cli_family_find(pyro_operations, words, count);
+    return used > 0 && (used == count || is_help(words[used]));
+}
+
+static int help_family(char *const *words, size_t count)
+{
+    cleanup_free char *family =
+        cli_words_join(words, cli_family_find(pyro_operations, words, count));
+    cli_help_overview(stdout, family);
+    return 0;
+}
+
 /* `pyro help`, `pyro help COMMAND`, `pyro help --json` (the operation table). */
 static int help(const struct cli *cli, char *const *words, size_t count)
 {
     size_t used;
-    const struct pyro_operation *operation = find_operation(words, count, &used);
+    const struct pyro_operation *operation = cli_command_find(pyro_operations, words, count, &used);
     if (count == 0 || is_help(words[0]))
         cli_help_overview(stdout, NULL);
     else if (strcmp(words[0], "--json") == 0)
         return print_table();
     else if (operation)
         cli_help_operation(stdout, operation);
-    else if (is_family(words[0]) && count == 1)
-        cli_help_overview(stdout, words[0]);
+    else if (asks_for_family(words, count))
+        return help_family(words, count);
     else
         return fail_unknown(cli, words, count);
     return 0;
@@ -147,11 +119,11 @@ static int dispatch(char *const *words, size_t count)
     }
     if (strcmp(words[0], "help") == 0)
         return help(&cli, words + 1, count - 1);
-    cli.operation = find_operation(words, count, &used);
+    cli.operation = cli_command_find(pyro_operations, words, count, &used);
     if (cli.operation)
         return run_operation(&cli, words + used, count - used);
-    if (is_family(words[0]) && (count == 1 || is_help(words[1])))
-        return help(&cli, words, 1);
+    if (asks_for_family(words, count))
+        return help_family(words, count);
     return fail_unknown(&cli, words, count);
 }
 

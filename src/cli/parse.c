@@ -11,9 +11,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/flags.h"
 #include "operation/problems.h"
-
-enum { FLAGS_MOST = 64 };
 
 struct parser {
     const struct pyro_operation *operation;
@@ -25,22 +24,6 @@ struct parser {
     struct cli_request *request;
     struct pyro_problems problems;
 };
-
-static const struct pyro_parameter *find_flag(const struct pyro_operation *operation,
-                                              const char *name, size_t length)
-{
-    for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
-        const char *spelled = p->flag ? p->flag : p->name;
-        if (p->positional || p->rest || strlen(spelled) != length)
-            continue;
-        size_t same = 0;
-        while (same < length && name[same] == (spelled[same] == '_' ? '-' : spelled[same]))
-            same++;
-        if (same == length)
-            return p;
-    }
-    return NULL;
-}
 
 static const struct pyro_parameter *find_positional(const struct pyro_operation *operation,
                                                     size_t index)
@@ -110,6 +93,7 @@ static json_t *convert(const struct pyro_parameter *parameter, const char *word)
     case PYRO_TYPE_STRING:
     case PYRO_TYPE_COMMAND:
     case PYRO_TYPE_STRINGS:
+    case PYRO_TYPE_BYTES:
         break;
     }
     return text_value(word);
@@ -133,34 +117,31 @@ static void put(struct parser *parser, const struct pyro_parameter *parameter, c
     }
 }
 
-/* Every flag of the operation, and those of every command. The first `ret_owned` are to be freed.
- */
-static void list_flags(const struct pyro_operation *operation, char **names, size_t *ret_owned)
+/* The whole of an object in one of its forms. */
+static void put_variant(struct parser *parser, const struct cli_flag *flag, const char *word)
 {
-    static char *const common[] = {"--json", "--verbose", "--help", NULL};
-    size_t count = 0;
-    for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
-        bool flag = !p->positional && !p->rest && count < FLAGS_MOST;
-        char *spelling = flag ? pyro_parameter_spelling(p, PYRO_NAMING_FLAGS) : NULL;
-        if (spelling)
-            names[count++] = spelling;
-    }
-    memcpy(names + count, common, sizeof(common));
-    *ret_owned = count;
+    const struct pyro_variant *variant = flag->variant;
+    const char *name = flag->parameter->name;
+    json_t *given = parser->request->given, *before = json_object_get(given, name);
+    const char *type = json_string_value(json_object_get(before, "type"));
+    if (!before)
+        json_object_set_new(
+            given, name,
+            json_pack("{s:s, s:o}", "type", variant->type, variant->member, text_value(word)));
+    else if (strcmp(type, variant->type) == 0)
+        pyro_problems_add(&parser->problems, name, "--%s is given twice", variant->flag);
+    else
+        pyro_problems_add(&parser->problems, name, "--%s and --%s exclude each other",
+                          pyro_variant_find(flag->parameter, type)->flag, variant->flag);
 }
 
 static void add_unknown_flag(struct parser *parser, const char *word, size_t length)
 {
-    char *known[FLAGS_MOST + 4];
-    size_t owned;
-    list_flags(parser->operation, known, &owned);
     cleanup_free char *flag = strndup(word, MIN(length, (size_t)64));
-    cleanup_free char *nearest = pyro_text_nearest(flag ? flag : "", (const char *const *)known);
+    cleanup_free char *nearest = cli_flags_nearest(parser->operation, flag ? flag : "");
     bool near = nearest && *nearest;
     pyro_problems_add(&parser->problems, NULL, "there is no option %s%s%s%s", flag ? flag : word,
                       near ? " (did you mean " : "", near ? nearest : "", near ? "?)" : "");
-    while (owned > 0)
-        free(known[--owned]);
 }
 
 /* --json, --verbose and --help, which every command has. */
@@ -178,23 +159,45 @@ static bool take_common(struct parser *parser, const char *word)
     return true;
 }
 
+static void put_value(struct parser *parser, const struct cli_flag *flag, const char *value)
+{
+    if (flag->variant)
+        put_variant(parser, flag, value);
+    else
+        put(parser, flag->parameter, value);
+}
+
+/* A boolean: there alone it means that it is not as it is by default. */
+static void take_switch(struct parser *parser, const struct pyro_parameter *parameter,
+                        const char *value)
+{
+    bool on = pyro_parameter_is_on(parameter);
+    if (!on || !value) {
+        put(parser, parameter, value ? value : on ? "false" : "true");
+        return;
+    }
+    cleanup_free char *spelling = pyro_parameter_spelling(parameter, PYRO_NAMING_FLAGS);
+    pyro_problems_add(&parser->problems, parameter->name,
+                      "%s takes no value: it is given or left out", spelling);
+}
+
 static void take_flag(struct parser *parser, const char *word)
 {
-    const char *name = word + 2, *equals = strchr(name, '=');
-    size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    const struct pyro_parameter *parameter = find_flag(parser->operation, name, length);
+    const char *equals = strchr(word, '=');
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    struct cli_flag flag;
     bool more = parser->next < parser->count && strcmp(parser->words[parser->next], "--") != 0;
-    if (word[1] != '-' || !parameter) {
-        add_unknown_flag(parser, word, equals ? length + 2 : strlen(word));
+    if (!cli_flag_find(parser->operation, word, length, &flag)) {
+        add_unknown_flag(parser, word, length);
         parser->lost = true;
-    } else if (equals)
-        put(parser, parameter, equals + 1);
-    else if (parameter->type == PYRO_TYPE_BOOLEAN)
-        put(parser, parameter, "true");
+    } else if (flag.parameter->type == PYRO_TYPE_BOOLEAN)
+        take_switch(parser, flag.parameter, equals ? equals + 1 : NULL);
+    else if (equals)
+        put_value(parser, &flag, equals + 1);
     else if (more && strncmp(parser->words[parser->next], "--", 2) != 0)
-        put(parser, parameter, parser->words[parser->next++]);
+        put_value(parser, &flag, parser->words[parser->next++]);
     else
-        pyro_problems_add(&parser->problems, parameter->name, "%s needs a value", word);
+        pyro_problems_add(&parser->problems, flag.parameter->name, "%s needs a value", word);
 }
 
 /* A word too many. Where a command is expected it is most likely that command without its `--`, so

@@ -47,6 +47,11 @@ int pyro_operation_call(struct pyro_context *context, const struct pyro_operatio
                         json_t **ret_result, struct pyro_error *error)
 {
     cleanup_json json_t *parameters = NULL;
+    if (!operation->handler) {
+        pyro_error_set(error, PYRO_ERROR_UNKNOWN_OPERATION, "%s is only on the command line",
+                       operation->name);
+        return pyro_error_hint(error, "run `pyro %s` in a terminal", operation->cli);
+    }
     if (pyro_parameters_check(operation, given, &parameters, error) < 0)
         return -1;
     return operation->handler(context, parameters, observer, ret_result, error);

@@ -17,12 +17,14 @@ static const char *const type_names[] = {
     [PYRO_TYPE_STRINGS] = "a list of strings",
     [PYRO_TYPE_OBJECT] = "an object",
     [PYRO_TYPE_OBJECTS] = "a list of objects",
+    [PYRO_TYPE_BYTES] = "a string",
 };
 
 /* One parameter being checked, and where its problems go. */
 struct subject {
     const struct pyro_parameter *parameter;
     const char *spelling;
+    enum pyro_naming naming;
     struct pyro_problems *problems;
 };
 
@@ -176,6 +178,76 @@ static json_t *check_strings(const struct subject *subject, const json_t *value)
     return json_copy((json_t *)value);
 }
 
+/* The text of an object's member, as strict as a parameter that is required; the field at fault is
+ * the object. */
+static json_t *check_member(const struct subject *object, const char *spelling,
+                            const char *const *choices, const json_t *value)
+{
+    const struct pyro_parameter parameter = {.name = object->parameter->name,
+                                             .type = PYRO_TYPE_STRING,
+                                             .required = true,
+                                             .choices = choices};
+    const struct subject member = {&parameter, spelling, object->naming, object->problems};
+    if (value)
+        return check_string(&member, value);
+    pyro_problems_add(object->problems, parameter.name, "%s is missing", spelling);
+    return NULL;
+}
+
+/* The form of the object, or NULL and a problem. */
+static const struct pyro_variant *check_type(const struct subject *object, const json_t *value)
+{
+    enum { MOST = 16 };
+    const char *types[MOST + 1] = {NULL};
+    for (size_t i = 0; i < MOST && object->parameter->variants[i].type; i++)
+        types[i] = object->parameter->variants[i].type;
+    cleanup_free char *spelling = pyro_text_format("%s.type", object->parameter->name);
+    cleanup_json json_t *type =
+        spelling ? check_member(object, spelling, types, json_object_get(value, "type")) : NULL;
+    return type ? pyro_variant_find(object->parameter, json_string_value(type)) : NULL;
+}
+
+/* Whether there is nothing in the object but its type and that type's member. */
+static bool check_rest(const struct subject *object, const struct pyro_variant *variant,
+                       const json_t *value)
+{
+    size_t before = object->problems->count;
+    const char *name;
+    json_t *ignored;
+    json_object_foreach((json_t *)value, name, ignored)
+    {
+        if (strcmp(name, "type") != 0 && strcmp(name, variant->member) != 0)
+            pyro_problems_add(object->problems, object->parameter->name,
+                              "there is no member '%.64s' in %s of type %s (it has only %s)", name,
+                              object->parameter->name, variant->type, variant->member);
+    }
+    return object->problems->count == before;
+}
+
+/* On the command line a flag made the object, so that what can be wrong is the flag's value. */
+static json_t *check_variant(const struct subject *subject, const json_t *value)
+{
+    if (!json_is_object(value)) {
+        refuse(subject, type_names[PYRO_TYPE_OBJECT], value);
+        return NULL;
+    }
+    const struct pyro_variant *variant = check_type(subject, value);
+    if (!variant)
+        return NULL;
+    cleanup_free char *spelling =
+        subject->naming == PYRO_NAMING_FLAGS
+            ? pyro_text_format("--%s", variant->flag)
+            : pyro_text_format("%s.%s", subject->parameter->name, variant->member);
+    if (!spelling)
+        return NULL;
+    json_t *text = check_member(subject, spelling, NULL, json_object_get(value, variant->member));
+    bool alone = check_rest(subject, variant, value);
+    if (text && alone)
+        return json_pack("{s:s, s:o}", "type", variant->type, variant->member, text);
+    json_decref(text);
+    return NULL;
+}
+
 static bool is_objects(const json_t *value)
 {
     size_t index;
@@ -201,6 +273,9 @@ static json_t *check_value(const struct subject *subject, const json_t *value)
         return json_is_string(value) ? check_string(subject, value) : check_strings(subject, value);
     case PYRO_TYPE_STRINGS:
         return check_strings(subject, value);
+    case PYRO_TYPE_BYTES:
+        good = json_is_string(value);
+        break;
     case PYRO_TYPE_NUMBER:
         good = json_is_number(value);
         break;
@@ -208,6 +283,8 @@ static json_t *check_value(const struct subject *subject, const json_t *value)
         good = json_is_boolean(value);
         break;
     case PYRO_TYPE_OBJECT:
+        if (subject->parameter->variants)
+            return check_variant(subject, value);
         good = json_is_object(value);
         break;
     case PYRO_TYPE_OBJECTS:
@@ -277,7 +354,7 @@ json_t *pyro_parameters_complete(const struct pyro_operation *operation, const j
     }
     for (const struct pyro_parameter *p = operation->parameters; good && p->name; p++) {
         cleanup_free char *spelling = pyro_parameter_spelling(p, naming);
-        const struct subject subject = {p, spelling, problems};
+        const struct subject subject = {p, spelling, naming, problems};
         good = spelling && complete_one(&subject, json_object_get(given, p->name), complete);
     }
     return good ? steal_pointer(&complete) : NULL;

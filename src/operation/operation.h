@@ -20,11 +20,23 @@ enum pyro_type {
     PYRO_TYPE_STRINGS, /* an array of strings */
     PYRO_TYPE_OBJECT,
     PYRO_TYPE_OBJECTS, /* an array of objects */
+    PYRO_TYPE_BYTES,   /* a string that may hold NUL; from the command line any bytes but that */
 };
 
+/* One form of an object parameter: {"type": TYPE, MEMBER: text}. */
+struct pyro_variant {
+    const char *type;   /* "file" */
+    const char *member; /* "path" */
+    const char *flag;   /* "ready-file": its value is the member, and stands for the whole object */
+    const char *help;
+};
+
+/* A boolean that is true by default is switched off on the command line: its flag means false, and
+ * is --no-name-with-dashes. */
 struct pyro_parameter {
     const char *name; /* snake_case: JSON and Python; the flag is --name-with-dashes */
     const char *flag; /* the flag where that is not so: its name without the dashes; else NULL */
+    const char *flag_help; /* of the flag where that needs other words than `help`; else NULL */
     enum pyro_type type;
     bool required;
     bool positional;            /* on the command line */
@@ -32,7 +44,8 @@ struct pyro_parameter {
     const char *fallback;       /* default as JSON text, NULL: none (then absent unless required) */
     int64_t minimum, maximum;   /* of integers; both 0: no limit */
     const char *const *choices; /* of strings, NULL-terminated, or NULL */
-    const char *help;           /* one line */
+    const struct pyro_variant *variants; /* of objects, ends with a NULL type, or NULL: any */
+    const char *help;                    /* one line */
 };
 
 /* One member of a result. */
@@ -64,6 +77,7 @@ struct pyro_operation {
     const char *name;   /* "vm_run": the C API */
     const char *cli;    /* "run", "env pull"; NULL: not on the command line */
     bool streams;       /* calls the observer's output: the command shows that, not the result */
+    bool reads_stdin;   /* redirected input may stand for a parameter: the observer's stdin_fd */
     const char *mcp;    /* tool name, NULL: none */
     const char *python; /* method name, NULL: none */
     const char *title;
@@ -74,7 +88,7 @@ struct pyro_operation {
     unsigned annotations;
     const struct pyro_parameter *parameters; /* ends with a NULL name */
     const struct pyro_field *result;         /* ends with a NULL name */
-    pyro_handler handler;
+    pyro_handler handler; /* NULL: the command line's own, because it needs a terminal */
 };
 
 /* All operations, in the order in which --help shows them. One file per family, joined in table.c.

@@ -51,22 +51,62 @@ void pyro_problems_finish(struct pyro_problems *problems)
     *problems = (struct pyro_problems){0};
 }
 
+bool pyro_parameter_is_on(const struct pyro_parameter *parameter)
+{
+    return parameter->type == PYRO_TYPE_BOOLEAN && parameter->fallback &&
+           strcmp(parameter->fallback, "true") == 0;
+}
+
+const struct pyro_variant *pyro_variant_find(const struct pyro_parameter *parameter,
+                                             const char *type)
+{
+    for (const struct pyro_variant *variant = parameter->variants; variant->type; variant++) {
+        if (strcmp(variant->type, type) == 0)
+            return variant;
+    }
+    return NULL;
+}
+
+static char *spell_word(const struct pyro_parameter *parameter)
+{
+    char *text = parameter->rest ? pyro_text_format("the %s after --", parameter->name)
+                                 : strdup(parameter->name);
+    char *name = text && parameter->rest ? text + strlen("the ") : text;
+    for (size_t i = 0; name && parameter->name[i]; i++)
+        name[i] = (char)toupper((unsigned char)name[i]);
+    return text;
+}
+
+static char *spell_flag(const struct pyro_parameter *parameter)
+{
+    char *text = parameter->flag
+                     ? pyro_text_format("--%s", parameter->flag)
+                     : pyro_text_format("--%s%s", pyro_parameter_is_on(parameter) ? "no-" : "",
+                                        parameter->name);
+    for (char *at = text; at && *at; at++) {
+        if (*at == '_')
+            *at = '-';
+    }
+    return text;
+}
+
+static char *spell_variants(const struct pyro_variant *variants)
+{
+    char *text = strdup("");
+    for (const struct pyro_variant *variant = variants; text && variant->type; variant++) {
+        const char *joint = !*text ? "" : variant[1].type ? ", " : " or ";
+        char *longer = pyro_text_format("%s%s--%s", text, joint, variant->flag);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 char *pyro_parameter_spelling(const struct pyro_parameter *parameter, enum pyro_naming naming)
 {
     if (naming == PYRO_NAMING_MEMBERS)
         return strdup(parameter->name);
-    bool flag = !parameter->positional && !parameter->rest;
-    const char *name = flag && parameter->flag ? parameter->flag : parameter->name;
-    char *text = pyro_text_format("%s%s", flag ? "--" : "", name);
-    for (char *at = text; at && *at; at++) {
-        if (*at == '_' && flag)
-            *at = '-';
-        else if (!flag)
-            *at = (char)toupper((unsigned char)*at);
-    }
-    if (!text || !parameter->rest)
-        return text;
-    char *rest = pyro_text_format("the %s after --", text);
-    free(text);
-    return rest;
+    if (parameter->positional || parameter->rest)
+        return spell_word(parameter);
+    return parameter->variants ? spell_variants(parameter->variants) : spell_flag(parameter);
 }

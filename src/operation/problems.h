@@ -30,7 +30,15 @@ int pyro_problems_report(const struct pyro_problems *problems, const char *asked
 
 void pyro_problems_finish(struct pyro_problems *problems);
 
-/* The parameter's name as the caller writes it. To be freed, NULL when out of memory. */
+/* Whether its flag means false. */
+bool pyro_parameter_is_on(const struct pyro_parameter *parameter);
+
+/* The form of that type, NULL if there is none. */
+const struct pyro_variant *pyro_variant_find(const struct pyro_parameter *parameter,
+                                             const char *type);
+
+/* The parameter's name as the caller writes it; of one with variants, all their flags. To be freed,
+ * NULL when out of memory. */
 char *pyro_parameter_spelling(const struct pyro_parameter *parameter, enum pyro_naming naming);
 
 /* What pyro_parameters_check() does, for a front that has problems of its own to add. A new object,

@@ -43,6 +43,7 @@ const struct pyro_operation *pyro_operation_find(const char *name)
     return NULL;
 }
 
+/* As JSON has them where it has them, so bytes are a string. */
 static const char *type_name(enum pyro_type type)
 {
     static const char *const names[] = {
@@ -50,6 +51,7 @@ static const char *type_name(enum pyro_type type)
         [PYRO_TYPE_NUMBER] = "number",   [PYRO_TYPE_BOOLEAN] = "boolean",
         [PYRO_TYPE_COMMAND] = "command", [PYRO_TYPE_STRINGS] = "strings",
         [PYRO_TYPE_OBJECT] = "object",   [PYRO_TYPE_OBJECTS] = "objects",
+        [PYRO_TYPE_BYTES] = "string",
     };
     return names[type];
 }
@@ -73,18 +75,32 @@ static json_t *choices_to_json(const char *const *choices)
     return list;
 }
 
+static json_t *variants_to_json(const struct pyro_variant *variants)
+{
+    json_t *list = variants ? json_array() : json_null();
+    for (; variants && variants->type; variants++) {
+        cleanup_free char *flag = pyro_text_format("--%s", variants->flag);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s?, s:s}", "type", variants->type, "member",
+                                        variants->member, "flag", flag, "help", variants->help));
+    }
+    return list;
+}
+
 static json_t *parameter_to_json(const struct pyro_parameter *parameter)
 {
     bool limited = parameter->minimum != 0 || parameter->maximum != 0;
     bool topless = !limited || parameter->maximum == INT64_MAX;
-    cleanup_free char *flag = pyro_parameter_spelling(parameter, PYRO_NAMING_FLAGS);
-    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:s}", "name",
+    cleanup_free char *flag =
+        parameter->variants ? NULL : pyro_parameter_spelling(parameter, PYRO_NAMING_FLAGS);
+    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "name",
                      parameter->name, "type", type_name(parameter->type), "flag", flag, "required",
                      parameter->required, "positional", parameter->positional, "rest",
                      parameter->rest, "default", fallback_to_json(parameter), "minimum",
                      limited ? json_integer(parameter->minimum) : json_null(), "maximum",
                      topless ? json_null() : json_integer(parameter->maximum), "choices",
-                     choices_to_json(parameter->choices), "help", parameter->help);
+                     choices_to_json(parameter->choices), "variants",
+                     variants_to_json(parameter->variants), "help", parameter->help);
 }
 
 static json_t *fields_to_json(const struct pyro_field *fields)

@@ -43,6 +43,12 @@ def untouched(pyro):
         (["run", "debian:12", "--vcpu-count=0", "--mem-mib=1"], ["--vcpu-count", "--mem-mib"]),
         (["env", "list", "all"], ["word too many"]),
         (["env", "lst"], ["did you mean env list"]),
+        (["workspace", "sync", "psuh"],
+         ["there is no command 'workspace sync psuh'", "did you mean workspace sync push"]),
+        (["workspace", "sycn", "push"],
+         ["there is no command 'workspace sycn'", "did you mean workspace sync"]),
+        (["workspce", "sync", "push"], ["did you mean workspace"]),
+        (["help", "workspace", "sync", "psuh"], ["did you mean workspace sync push"]),
         (["no-such-command"], ["there is no command 'no-such-command'"]),
         (["--json"], ["there is no command"]),
     ],
@@ -147,7 +153,8 @@ def test_a_very_long_command(empty):
     "words",
     (["--help"], ["-h"], ["help"], ["env"], ["env", "--help"], ["run", "--help"], ["help", "run"],
      ["run", "--vcpu-count", "0", "--help"], ["env", "pull", "-h"], ["doctor", "--help"],
-     ["--version"], ["help", "--json"]),
+     ["workspace", "sync"], ["workspace", "sync", "--help"], ["help", "workspace", "sync"],
+     ["workspace", "--help"], ["--version"], ["help", "--json"]),
 )  # fmt: skip
 def test_help(empty, words):
     result = empty.run(*words)

@@ -4,10 +4,16 @@
 
 #include "base/json.h"
 #include "operation/command.h"
-#include "operation/operation.h"
+#include "operation/problems.h"
 #include "tap.h"
 
 static const char *const colours[] = {"red", "green", NULL};
+
+static const struct pyro_variant forms[] = {
+    {"file", "path", "ready-file", "Ready when it is there"},
+    {"tcp", "address", "ready-tcp", "Ready when somebody listens"},
+    {0},
+};
 
 static const struct pyro_parameter parameters[] = {
     {.name = "environment", .type = PYRO_TYPE_STRING, .required = true, .positional = true},
@@ -20,6 +26,8 @@ static const struct pyro_parameter parameters[] = {
     {.name = "shape", .type = PYRO_TYPE_OBJECT},
     {.name = "shapes", .type = PYRO_TYPE_OBJECTS},
     {.name = "command", .type = PYRO_TYPE_COMMAND, .rest = true},
+    {.name = "ready", .type = PYRO_TYPE_OBJECT, .variants = forms},
+    {.name = "input", .type = PYRO_TYPE_BYTES},
     {0},
 };
 
@@ -96,6 +104,75 @@ static void test_refusals(void)
     is_refused("{\"environment\":\"a\\u001b[31m\",\"vcpu_count\":\"\\u001b[31m\"}", "not '?[31m'");
 }
 
+static void test_variants(void)
+{
+    is_good("{\"environment\":\"a\",\"ready\":{\"path\":\"ä\",\"type\":\"file\"}}",
+            "{\"environment\":\"a\",\"vcpu_count\":1,\"network\":false,"
+            "\"ready\":{\"type\":\"file\",\"path\":\"ä\"}}");
+    is_good("{\"environment\":\"a\",\"ready\":null}",
+            "{\"environment\":\"a\",\"vcpu_count\":1,\"network\":false}");
+    static const char *const bad[][2] = {
+        {"[]", "ready must be an object, not []"},
+        {"{}", "ready.type is missing"},
+        {"{\"type\":7,\"path\":\"a\"}", "ready.type must be a string, not 7"},
+        {"{\"type\":\"files\"}", "ready.type must be one of file, tcp, not 'files'"},
+        {"{\"type\":\"file\\u0000\"}", "ready.type must be a string without NUL"},
+        {"{\"type\":\"file\"}", "ready.path is missing"},
+        {"{\"type\":\"file\",\"path\":null}", "ready.path must be a string, not null"},
+        {"{\"type\":\"file\",\"path\":\"\"}", "ready.path must be a string that is not empty"},
+        {"{\"type\":\"file\",\"path\":\"a\\u0000\"}", "ready.path must be a string without NUL"},
+        {"{\"type\":\"tcp\",\"path\":\"a\"}", "ready.address is missing"},
+        {"{\"type\":\"tcp\",\"path\":\"a\"}", "no member 'path' in ready of type tcp"},
+        {"{\"type\":\"tcp\",\"address\":\"a\",\"x\":1}", "no member 'x' in ready of type tcp"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char given[256];
+        snprintf(given, sizeof(given), "{\"environment\":\"a\",\"ready\":%s}", bad[i][0]);
+        is_refused(given, bad[i][1]);
+    }
+    is_text(error.field, "ready", "the field is the object");
+}
+
+static void test_bytes(void)
+{
+    is_good("{\"environment\":\"a\",\"input\":\"\"}",
+            "{\"environment\":\"a\",\"vcpu_count\":1,\"network\":false,\"input\":\"\"}");
+    is_good("{\"environment\":\"a\",\"input\":\"a\\u0000b\"}",
+            "{\"environment\":\"a\",\"vcpu_count\":1,\"network\":false,"
+            "\"input\":\"a\\u0000b\"}");
+    is_refused("{\"environment\":\"a\",\"input\":[]}", "input must be a string, not []");
+    is_refused("{\"environment\":\"a\",\"names\":[\"a\\u0000\"]}", "without NUL characters");
+    is_refused("{\"environment\":\"a\",\"command\":\"a\\u0000\"}", "without NUL characters");
+    is_refused("{\"environment\":\"a\",\"command\":[\"a\\u0000\"]}", "without NUL characters");
+
+    cleanup_json json_t *given = json_pack("{s:s}", "environment", "a"), *complete = NULL;
+    json_object_set_new(given, "input", json_stringn_nocheck("\0\xff\n", 3));
+    is_int(pyro_parameters_check(&operation, given, &complete, &error), 0, "any bytes");
+    const json_t *input = json_object_get(complete, "input");
+    ok(json_string_length(input) == 3 && memcmp(json_string_value(input), "\0\xff\n", 3) == 0,
+       "are kept");
+}
+
+static void test_calls(void)
+{
+    static const struct pyro_operation own = {
+        .name = "box_attach", .cli = "box attach", .parameters = parameters};
+    struct pyro_context *context = NULL;
+    json_t *result = NULL;
+    char *text = NULL;
+    is_int(pyro_open(NULL, &context, &error), 0, "a context");
+    is_int(pyro_operation_call(context, &own, NULL, NULL, &result, &error), -1, "no handler");
+    is_int(error.code, PYRO_ERROR_UNKNOWN_OPERATION, "is no operation of other fronts");
+    is_text(error.message, "box_attach is only on the command line", "says why");
+    is_text(error.hint, "run `pyro box attach` in a terminal", "and what to do");
+    is_int(
+        pyro_call(context, "env_inspect", "{\"environment\":\"a\\u0000b\"}", NULL, &text, &error),
+        -1, "NUL in the JSON text");
+    ok(strstr(error.message, "environment must be a string without NUL") != NULL, "%s",
+       error.message);
+    pyro_close(context);
+}
+
 static void test_many_problems(void)
 {
     char given[2048] = "{";
@@ -115,10 +192,12 @@ static void test_operations(void)
     ok(json_array_size(json_object_get(table, "operations")) >= 14, "has all operations");
     for (const struct pyro_operation *const *at = pyro_operations; *at; at++) {
         const struct pyro_operation *each = *at;
+        bool everywhere = each->handler || (each->cli && !each->mcp && !each->python);
         bool whole = each->title && each->summary && each->description && each->parameters &&
-                     each->result && each->handler;
+                     each->result && everywhere;
         for (const struct pyro_parameter *p = each->parameters; p->name; p++)
-            whole = whole && p->help && (!p->required || !p->fallback);
+            whole = whole && p->help && (!p->required || !p->fallback) &&
+                    (!pyro_parameter_is_on(p) || p->flag_help);
         for (const struct pyro_field *field = each->result; field->name; field++)
             whole = whole && field->help;
         ok(whole, "%s is described in full", each->name);
@@ -173,6 +252,9 @@ int main(void)
 {
     test_values();
     test_refusals();
+    test_variants();
+    test_bytes();
+    test_calls();
     test_many_problems();
     test_operations();
     test_commands();

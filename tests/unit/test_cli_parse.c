@@ -20,6 +20,30 @@ static const struct pyro_parameter parameters[] = {
 static const struct pyro_operation operation = {
     .name = "test_run", .cli = "run", .parameters = parameters};
 
+static const struct pyro_variant forms[] = {
+    {"file", "path", "ready-file", "Ready when it is there"},
+    {"tcp", "address", "ready-tcp", "Ready when somebody listens"},
+    {"command", "command", "ready-command", "Ready when it succeeds"},
+    {0},
+};
+
+static const struct pyro_parameter service_parameters[] = {
+    {.name = "ready", .type = PYRO_TYPE_OBJECT, .variants = forms},
+    {.name = "append_newline", .type = PYRO_TYPE_BOOLEAN, .fallback = "true"},
+    {.name = "follow", .flag = "no-wait", .type = PYRO_TYPE_BOOLEAN, .fallback = "true"},
+    {.name = "input", .type = PYRO_TYPE_BYTES},
+    {0},
+};
+
+static const struct pyro_operation service = {
+    .name = "test_service", .cli = "box service start", .parameters = service_parameters};
+
+static const struct pyro_parameter probe_parameters[] = {
+    {.name = "ready", .type = PYRO_TYPE_OBJECT, .required = true, .variants = forms}, {0}};
+
+static const struct pyro_operation probe = {
+    .name = "test_probe", .cli = "probe", .parameters = probe_parameters};
+
 static const struct pyro_parameter plain_parameters[] = {
     {.name = "label", .type = PYRO_TYPE_STRING, .positional = true}, {0}};
 
@@ -118,6 +142,35 @@ static void test_refusals(void)
     ok(strstr(error.hint, "pyro run --help") != NULL, "the hint names the help");
 }
 
+static void test_variants(void)
+{
+    is_parsed(&service, WORDS("--ready-file", "/a b"),
+              "{\"ready\":{\"path\":\"/a b\",\"type\":\"file\"}}");
+    is_parsed(&service, WORDS("--ready-command=test -e x=y"),
+              "{\"ready\":{\"command\":\"test -e x=y\",\"type\":\"command\"}}");
+    is_refused(&service, WORDS("--ready-tcp", "a", "--ready-file", "b"),
+               "--ready-tcp and --ready-file exclude each other");
+    is_text(error.field, "ready", "the field is the parameter");
+    is_refused(&service, WORDS("--ready-tcp", "a", "--ready-tcp=a"), "--ready-tcp is given twice");
+    is_refused(&service, WORDS("--ready-tcp"), "--ready-tcp needs a value");
+    is_refused(&service, WORDS("--ready-tcp="), "--ready-tcp must be a string that is not empty");
+    is_refused(&service, WORDS("--ready-file", "\xff"), "--ready-file must be valid UTF-8");
+    is_refused(&service, WORDS("--ready", "{}"), "there is no option --ready");
+    is_refused(&service, WORDS("--ready-fiel", "a"), "did you mean --ready-file");
+    is_refused(&probe, WORDS("--json"), "--ready-file, --ready-tcp or --ready-command is missing");
+}
+
+static void test_switches(void)
+{
+    is_parsed(&service, WORDS("--no-append-newline"), "{\"append_newline\":false}");
+    is_parsed(&service, WORDS("--no-wait"), "{\"follow\":false}");
+    is_refused(&service, WORDS("--no-wait=false"), "--no-wait takes no value");
+    is_refused(&service, WORDS("--no-append-newline=true"), "--no-append-newline takes no value");
+    is_refused(&service, WORDS("--no-wait", "--no-wait"), "--no-wait is given twice");
+    is_refused(&service, WORDS("--append-newline"), "did you mean --no-append-newline");
+    is_refused(&operation, WORDS("e", "--no-network", "--", "x"), "there is no option");
+}
+
 /* Words are bytes: they reach the command as they were typed. */
 static void test_bytes(void)
 {
@@ -125,12 +178,19 @@ static void test_bytes(void)
     const json_t *word = json_array_get(json_object_get(request.given, "command"), 0);
     is_text(json_string_value(word), "\xff\xfe", "is kept");
     json_decref(request.given);
+
+    is_int(parse(&service, WORDS("--input", "\xff\n")), 0, "a parameter that is bytes");
+    is_text(json_string_value(json_object_get(request.given, "input")), "\xff\n", "is kept too");
+    json_decref(request.given);
+    is_parsed(&service, WORDS("--input="), "{\"input\":\"\"}");
 }
 
 int main(void)
 {
     test_good();
     test_refusals();
+    test_variants();
+    test_switches();
     test_bytes();
     return tap_done();
 }
