@@ -139,6 +139,55 @@ static size_t utf8_length(const uint8_t *at, size_t left, size_t *ret_broken)
     return length;
 }
 
+/* Each bit `0x01` of a word is a byte's lowest. */
+static const uint64_t every_byte = 0x0101010101010101;
+
+static uint64_t load_word(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* How many bytes at the start are ASCII. Most text is little else. */
+static size_t ascii_run(const uint8_t *bytes, size_t size)
+{
+    size_t at = 0;
+    while (size - at >= 16 &&
+           ((load_word(bytes + at) | load_word(bytes + at + 8)) & every_byte << 7) == 0)
+        at += 16;
+    while (at < size && bytes[at] < 0x80)
+        at++;
+    return at;
+}
+
+/* True for a valid sequence of three bytes, without a branch for each of them: whole scripts are
+ * written in such. */
+static bool is_three(const uint8_t *at, size_t left)
+{
+    if (left < 3)
+        return false;
+    uint32_t bytes = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
+    uint32_t top = bytes & 0x0f2000; /* of the code point: 0 is overlong, 0xd800 a surrogate */
+    return (bytes & 0xf0c0c0) == 0xe08080 && top != 0 && top != 0x0d2000;
+}
+
+size_t pyro_text_valid(const void *bytes, size_t size)
+{
+    const uint8_t *text = bytes;
+    size_t at = 0, broken;
+    while (at < size) {
+        size_t length = text[at] < 0x80 ? ascii_run(text + at, size - at)
+                        : is_three(text + at, size - at)
+                            ? 3
+                            : utf8_length(text + at, size - at, &broken);
+        if (length == 0)
+            break;
+        at += length;
+    }
+    return at;
+}
+
 char *pyro_text_to_utf8(const void *bytes, size_t size, size_t *ret_size)
 {
     const uint8_t *at = bytes, *end = at + size;
@@ -146,20 +195,63 @@ char *pyro_text_to_utf8(const void *bytes, size_t size, size_t *ret_size)
     if (!text)
         return NULL;
     while (at < end) {
-        size_t broken;
-        size_t length = utf8_length(at, (size_t)(end - at), &broken);
-        if (length > 0) {
-            memcpy(out, at, length);
-            out += length;
-            at += length;
-        } else {
-            memcpy(out, "\xef\xbf\xbd", 3);
-            out += 3;
-            at += broken;
-        }
+        size_t broken, length = pyro_text_valid(at, (size_t)(end - at));
+        out = mempcpy(out, at, length);
+        at += length;
+        if (at == end)
+            break;
+        utf8_length(at, (size_t)(end - at), &broken);
+        out = mempcpy(out, "\xef\xbf\xbd", 3);
+        at += broken;
     }
     *out = '\0';
     if (ret_size)
         *ret_size = (size_t)(out - text);
     return text;
+}
+
+/* True when these bytes are the first of a character and some of its bytes are missing. */
+static bool is_begun(const uint8_t *at, size_t left)
+{
+    size_t broken;
+    return *at >= 0xc2 && *at <= 0xf4 && utf8_length(at, left, &broken) == 0 && broken == left;
+}
+
+size_t pyro_text_unfinished(const void *bytes, size_t size)
+{
+    const uint8_t *end = (const uint8_t *)bytes + size;
+    for (size_t back = 1; back <= MIN(size, (size_t)3); back++) {
+        if (end[-(ptrdiff_t)back] >= 0xc0)
+            return is_begun(end - back, back) ? back : 0;
+        if (end[-(ptrdiff_t)back] < 0x80)
+            break;
+    }
+    return 0;
+}
+
+/* In words, at most 255: a sum of its own for each byte's place, added up at the end. */
+static size_t count_continuations(const uint8_t *at, size_t words)
+{
+    static const uint64_t every_other = 0x00ff00ff00ff00ff;
+    uint64_t sums = 0;
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word = load_word(at + i * 8);
+        sums += word >> 7 & ~word >> 6 & every_byte; /* 10xxxxxx */
+    }
+    sums = (sums & every_other) + (sums >> 8 & every_other);
+    return (size_t)(sums * 0x0001000100010001 >> 48);
+}
+
+size_t pyro_text_count(const void *bytes, size_t size)
+{
+    const uint8_t *text = bytes;
+    size_t at = 0, count = size;
+    while (size - at >= 8) {
+        size_t words = MIN((size - at) / 8, (size_t)255);
+        count -= count_continuations(text + at, words);
+        at += words * 8;
+    }
+    for (; at < size; at++)
+        count -= (text[at] & 0xc0) == 0x80;
+    return count;
 }

@@ -21,4 +21,13 @@ char *pyro_text_nearest(const char *word, const char *const *names);
  * part, as Unicode 15, chapter 3.9 recommends); NUL stays. To be freed. NULL when out of memory. */
 char *pyro_text_to_utf8(const void *bytes, size_t size, size_t *ret_size);
 
+/* How many bytes at the start are valid UTF-8; `size` when all of them are. */
+size_t pyro_text_valid(const void *bytes, size_t size);
+
+/* How many bytes at the end, 0 to 3, belong to a UTF-8 character that goes on behind the end. */
+size_t pyro_text_unfinished(const void *bytes, size_t size);
+
+/* Characters in valid UTF-8: the bytes that continue none. */
+size_t pyro_text_count(const void *bytes, size_t size);
+
 #endif

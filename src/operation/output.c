@@ -63,21 +63,6 @@ int pyro_output_add(struct pyro_output *output, const void *bytes, size_t size)
     return 0;
 }
 
-/* How many bytes at the end belong to a character that goes on behind the end. */
-static size_t unfinished(const uint8_t *bytes, size_t size)
-{
-    for (size_t back = 1; back <= MIN(size, (size_t)3); back++) {
-        uint8_t byte = bytes[size - back];
-        if (byte >= 0xc0) {
-            size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-            return length > back ? back : 0;
-        }
-        if (byte < 0x80)
-            break;
-    }
-    return 0;
-}
-
 /* How many bytes at the front belong to a character that began before. */
 static size_t headless(const uint8_t *bytes, size_t size)
 {
@@ -112,7 +97,7 @@ static char *bridge(const struct pyro_output *output, const uint8_t *bytes, size
     size_t head = output->head.size;
     const uint8_t *tail = bytes + head;
     size_t tail_size = size - head;
-    head -= unfinished(bytes, head);
+    head -= pyro_text_unfinished(bytes, head);
     size_t cut = headless(tail, tail_size);
     tail += cut;
     tail_size -= cut;

@@ -1,4 +1,6 @@
 /* Quoting, nearest names, and UTF-8 out of anything. */
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -97,6 +99,78 @@ static void test_utf8(void)
          "a" R R R "b" R "c" R R "d"); /* Unicode 15, table 3-8 */
 }
 
+static void is_unfinished(const char *bytes, size_t wanted)
+{
+    size_t size = strlen(bytes);
+    is_int(pyro_text_unfinished(bytes, size), wanted, "bytes of an unfinished character");
+    is_int(pyro_text_valid(bytes, size), size - wanted, "and those before it are good");
+}
+
+static void test_unfinished(void)
+{
+    is_unfinished("", 0);
+    is_unfinished("a", 0);
+    is_unfinished("\xc3\xa4", 0);
+    is_unfinished("\xf0\x9f\x94\xa5", 0);
+    is_unfinished("a\xc3", 1);
+    is_unfinished("a\xe2\x82", 2);
+    is_unfinished("a\xf0\x9f\x94", 3);
+    is_int(pyro_text_unfinished("\xff", 1), 0, "what begins no character");
+    is_int(pyro_text_unfinished("\xe0\x80", 2), 0, "what cannot go on");
+    is_int(pyro_text_unfinished("\x80\x80\x80\x80", 4), 0, "what never began");
+}
+
+static size_t count_slowly(const uint8_t *bytes, size_t size)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < size; i++)
+        count += bytes[i] < 0x80 || bytes[i] > 0xbf;
+    return count;
+}
+
+static void test_count(void)
+{
+    enum { SIZE = 3 * 255 * 8 };
+    static uint8_t bytes[SIZE];
+    int failed = 0;
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (uint8_t)rand();
+    for (size_t start = 0; start < 9; start++)
+        for (size_t size = 0; size + start <= SIZE; size += 1 + size / 100)
+            failed += pyro_text_count(bytes + start, size) != count_slowly(bytes + start, size);
+    is_int(failed, 0, "characters of any text");
+    memset(bytes, 0x80, SIZE);
+    is_int(pyro_text_count(bytes, SIZE), 0, "none in what only continues");
+    is_int(pyro_text_count("a\xc3\xa4\xe2\x82\xac", 6), 3, "three characters");
+}
+
+/* One byte after a long run of good ones, at every place of a word. */
+static void test_valid(void)
+{
+    char text[80];
+    int failed = 0;
+    for (size_t at = 0; at < sizeof(text); at++) {
+        memset(text, 'x', sizeof(text));
+        text[at] = '\xff';
+        failed += pyro_text_valid(text, sizeof(text)) != at;
+    }
+    is_int(failed, 0, "a broken byte is found wherever it is");
+}
+
+/* Every sequence of three bytes that begins with one of 0xe0 to 0xef, by its code point. */
+static void test_three(void)
+{
+    int failed = 0;
+    for (unsigned i = 0; i < 1u << 20; i++) {
+        uint8_t bytes[] = {(uint8_t)(0xe0 | i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+        unsigned point = (i >> 16) << 12 | (bytes[1] & 0x3fu) << 6 | (bytes[2] & 0x3fu);
+        bool good = bytes[1] >> 6 == 2 && bytes[2] >> 6 == 2 && point >= 0x800 &&
+                    (point < 0xd800 || point > 0xdfff);
+        failed += (pyro_text_valid(bytes, 3) == 3) != good;
+    }
+    is_int(failed, 0, "sequences of three bytes");
+}
+
 int main(void)
 {
     test_format();
@@ -104,5 +178,9 @@ int main(void)
     test_shell_reads_it_back();
     test_nearest();
     test_utf8();
+    test_unfinished();
+    test_count();
+    test_valid();
+    test_three();
     return tap_done();
 }
