@@ -56,21 +56,33 @@ int pyro_cgroup_open(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgr
     return fd < 0 ? -errno : fd;
 }
 
+/* 1 when there was anybody, 0, or a negative errno. */
+static int signal_each(int directory, int signal)
+{
+    enum { LARGEST = 1024 * 1024 };
+    cleanup_free char *pids = NULL;
+    int r = pyro_file_read_at(directory, "cgroup.procs", LARGEST, &pids, NULL);
+    if (r < 0)
+        return r;
+    for (char *at = pids; *at; at += *at == '\n')
+        kill((pid_t)strtol(at, &at, 10), signal);
+    return pids[0] != '\0';
+}
+
+int pyro_cgroup_signal(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup, int signal)
+{
+    cleanup_close int directory = pyro_cgroup_open(cgroups, cgroup);
+    return directory < 0 ? directory : MIN(signal_each(directory, signal), 0);
+}
+
 /* Kernels before 5.14: over and over, because a process may fork between two looks. */
 static int kill_one_by_one(int directory)
 {
-    enum { ROUNDS = 1000, LARGEST = 1024 * 1024 };
-    for (int round = 0; round < ROUNDS; round++) {
-        cleanup_free char *pids = NULL;
-        int r = pyro_file_read_at(directory, "cgroup.procs", LARGEST, &pids, NULL);
-        if (r < 0)
-            return r;
-        if (pids[0] == '\0')
-            return 0;
-        for (char *at = pids; *at; at += *at == '\n')
-            kill((pid_t)strtol(at, &at, 10), SIGKILL);
-    }
-    return -EAGAIN;
+    enum { ROUNDS = 1000 };
+    int r = 1;
+    for (int round = 0; r > 0 && round < ROUNDS; round++)
+        r = signal_each(directory, SIGKILL);
+    return r > 0 ? -EAGAIN : r;
 }
 
 int pyro_cgroup_kill(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
@@ -90,18 +102,35 @@ static int remove_directory(struct pyro_cgroups *cgroups, uint64_t number)
     return unlinkat(cgroups->directory, name_of(number, name), AT_REMOVEDIR);
 }
 
+enum { EVENTS_SIZE = 64 };
+
+/* cgroup.events, "" when it cannot be read. */
+static void read_events(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup,
+                        char events[EVENTS_SIZE])
+{
+    char path[NAME_SIZE + sizeof("/cgroup.events")], name[NAME_SIZE];
+    cleanup_free char *text = NULL;
+    snprintf(path, sizeof(path), "%s/cgroup.events", name_of(cgroup->number, name));
+    pyro_file_read_at(cgroups->directory, path, EVENTS_SIZE - 1, &text, NULL);
+    snprintf(events, EVENTS_SIZE, "%s", text ? text : "");
+}
+
 /* As good as new: no process, not frozen, and no cgroup below it. */
 static bool is_unused(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
 {
-    enum { EVENTS_MAX = 64 };
-    char path[NAME_SIZE + sizeof("/cgroup.events")], name[NAME_SIZE];
-    cleanup_free char *events = NULL;
+    char name[NAME_SIZE], events[EVENTS_SIZE];
     struct stat status;
-    snprintf(path, sizeof(path), "%s/cgroup.events", name_of(cgroup->number, name));
-    return !cgroup->is_spoiled && fstatat(cgroups->directory, name, &status, 0) == 0 &&
-           status.st_nlink == 2 &&
-           pyro_file_read_at(cgroups->directory, path, EVENTS_MAX, &events, NULL) == 0 &&
-           strcmp(events, "populated 0\nfrozen 0\n") == 0;
+    read_events(cgroups, cgroup, events);
+    return !cgroup->is_spoiled &&
+           fstatat(cgroups->directory, name_of(cgroup->number, name), &status, 0) == 0 &&
+           status.st_nlink == 2 && strcmp(events, "populated 0\nfrozen 0\n") == 0;
+}
+
+bool pyro_cgroup_is_populated(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
+{
+    char events[EVENTS_SIZE];
+    read_events(cgroups, cgroup, events);
+    return strstr(events, "populated 1") != NULL;
 }
 
 /* Removing a cgroup and making another one costs the kernel more than the two system calls: much of

@@ -28,6 +28,11 @@ struct pyro_cgroups {
 int pyro_cgroups_init(struct pyro_cgroups *cgroups);
 int pyro_cgroup_create(struct pyro_cgroups *cgroups, struct pyro_cgroup *ret_cgroup);
 int pyro_cgroup_kill(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup);
+/* Any signal to each process that is in it now. */
+int pyro_cgroup_signal(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup, int signal);
+
+/* Whether any process lives in it. */
+bool pyro_cgroup_is_populated(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup);
 
 /* The cgroup's directory, for clone3 and cgroup.procs; the caller closes it. */
 int pyro_cgroup_open(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup);

@@ -7,11 +7,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "guest/tree.h"
+#include "guest/own.h"
 
 /* Memory is the agent's, who frees it when we have gone our own way. */
 static void *keep(struct pyro_launch *launch, void *memory)
@@ -89,6 +90,8 @@ static void become_process(const struct pyro_launch *launch)
     setsid();
     for (int i = 0; i < 3; i++)
         dup2(launch->streams[i], i);
+    if (launch->exec->flags & PYRO_EXEC_TERMINAL)
+        ioctl(STDIN_FILENO, TIOCSCTTY, 0);
 }
 
 /* Returns "PWD=…", NULL when the directory cannot be entered. */
@@ -105,12 +108,12 @@ static const char *enter(struct pyro_launch *launch)
     return variable;
 }
 
-/* The agent's own program does that, as a process like any other (tree.h). */
-static void execute_tree(struct pyro_launch *launch)
+/* The agent's own program, as a process like any other (own.h). */
+static void execute_own(struct pyro_launch *launch, char **environment)
 {
-    char *none = NULL, **words = put_before(launch, PYRO_TREE_PROGRAM, launch->exec->arguments[0]);
+    char **words = put_before(launch, PYRO_OWN_PROGRAM, launch->exec->arguments[0]);
     if (words)
-        execve("/proc/self/exe", words, &none);
+        execve("/proc/self/exe", words, environment);
 }
 
 static void launch_program(struct pyro_launch *launch, const char *pwd)
@@ -120,6 +123,8 @@ static void launch_program(struct pyro_launch *launch, const char *pwd)
     char **environment = keep(launch, pyro_environment_make(exec, shell, pwd));
     if (!environment)
         errno = ENOMEM;
+    else if (exec->flags & PYRO_EXEC_OWN)
+        execute_own(launch, environment);
     else if (strchr(exec->arguments[0], '/'))
         execute(launch, exec->arguments[0], environment);
     else if (*exec->arguments[0])
@@ -132,9 +137,7 @@ void pyro_child_run(struct pyro_launch *launch)
 {
     become_process(launch);
     const char *pwd = enter(launch);
-    if (pwd && launch->exec->flags & PYRO_EXEC_TREE)
-        execute_tree(launch);
-    else if (pwd)
+    if (pwd)
         launch_program(launch, pwd);
     launch->failure = (struct pyro_launch_failure){
         .step = pwd ? PYRO_LAUNCH_PROGRAM : PYRO_LAUNCH_DIRECTORY, .error = errno};

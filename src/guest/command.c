@@ -1,7 +1,9 @@
 #include "guest/command.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -62,18 +64,55 @@ struct pyro_command *pyro_command_find(struct pyro_agent *agent, uint32_t stream
     return command;
 }
 
+/* Nothing of it runs that anybody waits for: what it wrote is sent, then EXITED. */
+static void conclude(struct pyro_command *command)
+{
+    command->lingers = false;
+    for (size_t i = 0; i < ARRAY_SIZE(command->outputs); i++)
+        pyro_output_bound(&command->outputs[i]);
+    pyro_command_settle(command);
+}
+
 void pyro_command_kill(struct pyro_command *command)
 {
     int r = pyro_cgroup_kill(&command->agent->cgroups, &command->cgroup);
     if (r < 0)
         pyro_console_log("cannot kill a command: %s", strerror(-r));
     command->killed = true;
-    pyro_command_settle(command);
+    if (command->lingers)
+        conclude(command);
+    else
+        pyro_command_settle(command);
+}
+
+/* Before a shell has put anything there, the session's leader is the foreground. */
+static void signal_foreground(const struct pyro_command *command, int signal)
+{
+    pid_t group = 0;
+    if (ioctl(command->outputs[0].fd, TIOCGPGRP, &group) < 0 || group <= 0)
+        group = command->spawn.pid;
+    if (!command->over || group != command->spawn.pid)
+        kill(-group, signal);
+}
+
+void pyro_command_signal(struct pyro_command *command, uint32_t signal)
+{
+    struct pyro_agent *agent = command->agent;
+    if (signal == 0 || signal >= NSIG)
+        return;
+    if (command->outputs[0].is_terminal) {
+        signal_foreground(command, (int)signal);
+        return;
+    }
+    command->is_ending |= signal == SIGTERM;
+    int r = pyro_cgroup_signal(&agent->cgroups, &command->cgroup, (int)signal);
+    if (r < 0)
+        pyro_console_log("cannot send signal %u to a command: %s", signal, strerror(-r));
 }
 
 void pyro_command_settle(struct pyro_command *command)
 {
-    if (!command->over || command->finished)
+    if (!command->over || command->lingers || command->finished)
         return;
     for (size_t i = 0; i < ARRAY_SIZE(command->outputs); i++) {
         struct pyro_output *output = &command->outputs[i];
@@ -89,6 +128,7 @@ void pyro_command_settle(struct pyro_command *command)
 
 static void end_command(struct pyro_command *command, int status)
 {
+    struct pyro_cgroups *cgroups = &command->agent->cgroups;
     bool by_signal = WIFSIGNALED(status);
     command->exited = (struct pyro_exited){
         .kind = by_signal ? PYRO_EXIT_SIGNAL : PYRO_EXIT_CODE,
@@ -96,9 +136,22 @@ static void end_command(struct pyro_command *command, int status)
         .duration_us = pyro_now_us() - command->started_us,
     };
     command->over = true;
-    for (size_t i = 0; i < ARRAY_SIZE(command->outputs); i++)
-        pyro_output_bound(&command->outputs[i]);
-    pyro_command_settle(command);
+    command->lingers = command->is_ending && !command->killed &&
+                       pyro_cgroup_is_populated(cgroups, &command->cgroup);
+    if (command->ends_whole && !command->lingers)
+        pyro_cgroup_kill(cgroups, &command->cgroup);
+    if (!command->lingers)
+        conclude(command);
+}
+
+/* Each end of a process may have been the last of its command's. */
+static void end_lingering(struct pyro_agent *agent)
+{
+    for (struct pyro_command *command = agent->commands, *next; command; command = next) {
+        next = command->next;
+        if (command->lingers && !pyro_cgroup_is_populated(&agent->cgroups, &command->cgroup))
+            conclude(command);
+    }
 }
 
 void pyro_commands_reap(struct pyro_agent *agent)
@@ -112,6 +165,7 @@ void pyro_commands_reap(struct pyro_agent *agent)
         if (command)
             end_command(command, status);
     }
+    end_lingering(agent);
     pyro_cgroups_sweep(&agent->cgroups);
 }
 

@@ -18,8 +18,11 @@ struct pyro_command {
     struct pyro_cgroup cgroup;
     struct pyro_input input;
     struct pyro_output outputs[2]; /* stdout, stderr */
+    bool ends_whole;               /* when it is over, what it has started is killed */
+    bool is_ending;                /* the host asked it to end: what it has started may do so too */
     bool killed;                   /* output that finds no credit is dropped */
     bool over;                     /* the process was reaped; `exited` says how it ended */
+    bool lingers;                  /* it is over, what it has started is still ending */
     bool finished;                 /* EXITED is on its way */
     struct pyro_exited exited;
 };
@@ -38,6 +41,12 @@ struct pyro_command *pyro_command_find(struct pyro_agent *agent, uint32_t stream
 
 /* KILL: everything in its cgroup. EXITED follows without waiting for credit. */
 void pyro_command_kill(struct pyro_command *command);
+
+/* SIGNAL: to all in its cgroup, or to the foreground process group of its terminal. After a SIGTERM
+ * to all, as after a terminal's hang-up, EXITED waits until nothing of the command is left, or
+ * KILL.
+ */
+void pyro_command_signal(struct pyro_command *command, uint32_t signal);
 
 /* Sends EXITED and forgets the command if its process was reaped and its output is sent. Called
  * whenever either may have become true; the command may be gone afterwards. */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -17,9 +16,9 @@
 #include "guest/command.h"
 #include "guest/console.h"
 #include "guest/identity.h"
+#include "guest/own.h"
 #include "guest/seal.h"
 #include "guest/setup.h"
-#include "guest/tree.h"
 #include "guest/wallclock.h"
 #include "wire/message.h"
 
@@ -90,10 +89,22 @@ static int on_exec(struct pyro_agent *agent, const struct pyro_frame *frame)
 static int on_command_frame(struct pyro_agent *agent, const struct pyro_frame *frame)
 {
     struct pyro_command *command = pyro_command_find(agent, frame->stream);
-    uint32_t bytes;
+    struct pyro_terminal_size size;
+    uint32_t bytes, signal;
     if (!command)
         return 0;
     switch (frame->type) {
+    case PYRO_FRAME_SIGNAL:
+        if (pyro_u32_unpack(frame->payload, frame->length, &signal) < 0)
+            return -EPROTO;
+        pyro_command_signal(command, signal);
+        return 0;
+    case PYRO_FRAME_RESIZE:
+        if (pyro_resize_unpack(frame->payload, frame->length, &size) < 0)
+            return -EPROTO;
+        if (command->outputs[0].is_terminal)
+            pyro_terminal_resize(command->outputs[0].fd, &size);
+        return 0;
     case PYRO_FRAME_DATA:
         return pyro_input_receive(&command->input, frame->payload, frame->length);
     case PYRO_FRAME_CREDIT:
@@ -207,12 +218,11 @@ static void be_patient(void)
         pyro_console_log("cannot become SCHED_BATCH: %s", strerror(errno));
 }
 
-/* As a process of a command. */
-static int run_tree_command(char *const *words)
+/* As the process of a command. */
+static int run_own_command(char *const *words)
 {
-    prctl(PR_SET_NAME, PYRO_TREE_PROGRAM);
     be_patient();
-    int status = pyro_tree_command(words);
+    int status = pyro_own_command(words);
     if (status == 0 && strcmp(words[0], "receive") == 0)
         sync(); /* whoever hears that it is in can rely on it, even if this machine is killed */
     return status;
@@ -222,8 +232,8 @@ int main(int argc, char **argv)
 {
     static struct pyro_agent agent;
     agent.init_us = pyro_clock_ns(CLOCK_BOOTTIME) / 1000;
-    if (argc > 1 && strcmp(argv[0], PYRO_TREE_PROGRAM) == 0)
-        return run_tree_command(argv + 1);
+    if (argc > 1 && strcmp(argv[0], PYRO_OWN_PROGRAM) == 0)
+        return run_own_command(argv + 1);
     if (getpid() != 1) {
         fputs("pyro-agent: this is the init of a pyro guest, it runs as PID 1 only\n", stderr);
         return 2;

@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -57,6 +59,18 @@ static pid_t vfork_into(int cgroup, struct pyro_launch *launch)
     return (pid_t)clone_with_stack(&arguments, pyro_child_run, launch);
 }
 
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        close(steal_fd(fd));
+}
+
+static int copy_fd(int fd, int *ret_copy)
+{
+    *ret_copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return *ret_copy < 0 ? -errno : 0;
+}
+
 static int open_pipe(int *ret_reader, int *ret_writer, const int *ours)
 {
     int ends[2];
@@ -89,6 +103,47 @@ int pyro_spawn_open_input(struct pyro_spawn *spawn)
     return open_pipe(&spawn->theirs[0], &spawn->streams[0], &spawn->streams[0]);
 }
 
+int pyro_terminal_resize(int terminal, const struct pyro_terminal_size *size)
+{
+    const struct winsize winsize = {.ws_col = (unsigned short)size->columns,
+                                    .ws_row = (unsigned short)size->rows};
+    return ioctl(terminal, TIOCSWINSZ, &winsize) < 0 ? -errno : 0;
+}
+
+/* The two ends of a new one: pty(7). What is erased in it are whole UTF-8 characters. */
+static int make_terminal(const struct pyro_terminal_size *size, int *ret_ours, int *ret_theirs)
+{
+    struct termios settings;
+    int unlocked = 0;
+    cleanup_close int ours = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (ours < 0 || ioctl(ours, TIOCSPTLCK, &unlocked) < 0)
+        return -errno;
+    cleanup_close int theirs = ioctl(ours, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (theirs < 0 || tcgetattr(theirs, &settings) < 0)
+        return -errno;
+    settings.c_iflag |= IUTF8;
+    if (tcsetattr(theirs, TCSANOW, &settings) < 0)
+        return -errno;
+    int r = pyro_terminal_resize(theirs, size);
+    if (r < 0)
+        return r;
+    *ret_ours = steal_fd(&ours);
+    *ret_theirs = steal_fd(&theirs);
+    return 0;
+}
+
+int pyro_spawn_open_terminal(struct pyro_spawn *spawn, const struct pyro_terminal_size *size)
+{
+    for (int i = 0; i < 3; i++) {
+        close_one(&spawn->theirs[i]);
+        close_one(&spawn->streams[i]);
+    }
+    int r = make_terminal(size, &spawn->streams[STDOUT_FILENO], &spawn->theirs[STDIN_FILENO]);
+    for (int i = STDOUT_FILENO; i <= STDERR_FILENO && r == 0; i++)
+        r = copy_fd(spawn->theirs[STDIN_FILENO], &spawn->theirs[i]);
+    return r < 0 ? r : copy_fd(spawn->streams[STDOUT_FILENO], &spawn->streams[STDIN_FILENO]);
+}
+
 int pyro_spawn_run(struct pyro_spawn *spawn, const struct pyro_exec *exec,
                    struct pyro_launch_failure *ret_failure)
 {
@@ -103,12 +158,6 @@ int pyro_spawn_run(struct pyro_spawn *spawn, const struct pyro_exec *exec,
     spawn->pid = pid;
     *ret_failure = launch.failure;
     return launch.failure.error ? -ECANCELED : 0;
-}
-
-static void close_one(int *fd)
-{
-    if (*fd >= 0)
-        close(steal_fd(fd));
 }
 
 void pyro_spawn_detach(struct pyro_spawn *spawn)

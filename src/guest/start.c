@@ -14,17 +14,13 @@
 #include "guest/console.h"
 #include "wire/pack.h"
 
-static int connect_outputs(struct pyro_command *command)
+static int connect_output(struct pyro_command *command, int i)
 {
-    for (int i = 0; i < 2; i++) {
-        struct pyro_output *output = &command->outputs[i];
-        pyro_output_init(output, command, (enum pyro_channel)(PYRO_CHANNEL_STDOUT + i),
-                         steal_fd(&command->spawn.streams[1 + i]));
-        pyro_output_watch(output);
-        if (output->fd < 0)
-            return -ENOMEM;
-    }
-    return 0;
+    struct pyro_output *output = &command->outputs[i];
+    pyro_output_init(output, command, (enum pyro_channel)(PYRO_CHANNEL_STDOUT + i),
+                     steal_fd(&command->spawn.streams[1 + i]));
+    pyro_output_watch(output);
+    return output->fd < 0 ? -ENOMEM : 0;
 }
 
 /* All that a command needs to run, except what EXEC says. */
@@ -41,8 +37,8 @@ static int make(struct pyro_agent *agent, struct pyro_command **ret_command)
     command->input.fd = command->outputs[0].fd = command->outputs[1].fd = -1;
     int cgroup = pyro_cgroup_open(&agent->cgroups, &command->cgroup);
     r = cgroup < 0 ? cgroup : pyro_spawn_prepare(cgroup, &command->spawn);
-    if (r == 0)
-        r = connect_outputs(command);
+    for (int i = 0; i < 2 && r == 0; i++)
+        r = connect_output(command, i);
     if (r < 0) {
         pyro_command_free(command);
         return r;
@@ -99,10 +95,26 @@ static void refuse(struct pyro_agent *agent, uint32_t stream, const struct pyro_
         say(agent, stream, failure->error, "pyro: %.900s: %s\n", name, reason);
 }
 
+static int connect_terminal(struct pyro_command *command, const struct pyro_terminal_size *size)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(command->outputs); i++)
+        pyro_output_close(&command->outputs[i]);
+    int r = pyro_spawn_open_terminal(&command->spawn, size);
+    if (r == 0)
+        r = connect_output(command, 0);
+    command->outputs[0].is_terminal = true;
+    return r;
+}
+
 static int launch_in(struct pyro_command *command, const struct pyro_exec *exec,
                      struct pyro_launch_failure *ret_failure)
 {
-    int r = exec->flags & PYRO_EXEC_STDIN ? pyro_spawn_open_input(&command->spawn) : 0;
+    int r = 0;
+    command->ends_whole = exec->flags & PYRO_EXEC_WHOLE;
+    if (exec->flags & PYRO_EXEC_TERMINAL)
+        r = connect_terminal(command, &exec->terminal);
+    else if (exec->flags & PYRO_EXEC_STDIN)
+        r = pyro_spawn_open_input(&command->spawn);
     if (r == 0)
         r = pyro_input_init(&command->input, command, steal_fd(&command->spawn.streams[0]));
     return r < 0 ? r : pyro_spawn_run(&command->spawn, exec, ret_failure);

@@ -20,6 +20,15 @@ static void close_input(struct pyro_input *input)
         close(steal_fd(&input->fd));
 }
 
+/* A terminal is hung up when its other end is closed, which is the output's too. */
+static void end_input(struct pyro_input *input)
+{
+    struct pyro_output *output = &input->command->outputs[0];
+    close_input(input);
+    if (output->is_terminal)
+        pyro_output_close(output);
+}
+
 static void return_credit(struct pyro_input *input, size_t consumed)
 {
     struct pyro_command *command = input->command;
@@ -52,7 +61,7 @@ static void go_on(struct pyro_input *input, size_t consumed)
 {
     return_credit(input, consumed);
     if (input->ended && input->waiting.size == 0)
-        close_input(input);
+        end_input(input);
     pyro_source_set(&input->source, input->waiting.size > 0 ? EPOLLOUT : 0);
 }
 
@@ -61,7 +70,7 @@ static void on_input(struct pyro_source *source, uint32_t events)
     struct pyro_input *input = source->userdata;
     if (input->command->finished)
         return;
-    if (events & EPOLLERR) /* nobody reads any more */
+    if (events & (EPOLLERR | EPOLLHUP)) /* nobody reads any more */
         close_input(input);
     size_t put = write_input(input, pyro_buffer_data(&input->waiting), input->waiting.size);
     pyro_buffer_consume(&input->waiting, put);
@@ -86,13 +95,24 @@ void pyro_input_finish(struct pyro_input *input)
     pyro_buffer_finish(&input->waiting);
 }
 
+/* A pipe is emptied first; hanging up does not wait for those who do not read. */
+static void end(struct pyro_input *input)
+{
+    struct pyro_command *command = input->command;
+    input->ended = true;
+    if (!command->outputs[0].is_terminal)
+        return;
+    command->is_ending = true;
+    pyro_buffer_consume(&input->waiting, input->waiting.size);
+}
+
 int pyro_input_receive(struct pyro_input *input, const uint8_t *bytes, uint32_t size)
 {
     if (size > input->window)
         return -EPROTO;
     input->window -= size;
     if (size == 0)
-        input->ended = true;
+        end(input);
     size_t put = input->waiting.size == 0 ? write_input(input, bytes, size) : 0;
     int r = pyro_buffer_append(&input->waiting, bytes + put, size - put);
     if (r == 0)
@@ -135,7 +155,7 @@ static bool pump_output(struct pyro_output *output)
         return true;
     if (got < 0 && errno == EAGAIN)
         return false;
-    if (got <= 0) {
+    if (got <= 0) { /* of a terminal EIO: nobody has it open any more */
         end_output(output);
         return false;
     }
@@ -155,7 +175,8 @@ static void on_output(struct pyro_source *source, uint32_t events)
     (void)events;
     if (command->finished)
         return;
-    pump_output(output);
+    if (!pump_output(output) && output->bounded)
+        end_output(output);
     pyro_output_watch(output);
     pyro_command_settle(command);
 }
@@ -197,11 +218,26 @@ void pyro_output_watch(struct pyro_output *output)
     }
 }
 
+/* How much lies in a terminal its driver does not tell, but it does say when it was all. */
+static void bound_terminal(struct pyro_output *output)
+{
+    enum { LAST_BYTES_MAX = 256 * 1024 }; /* others may still write to it */
+    output->bounded = true;
+    output->left = LAST_BYTES_MAX;
+    if (!pump_output(output))
+        end_output(output);
+    pyro_output_watch(output);
+}
+
 void pyro_output_bound(struct pyro_output *output)
 {
     int size = 0;
     if (pyro_output_is_done(output))
         return;
+    if (output->is_terminal) {
+        bound_terminal(output);
+        return;
+    }
     if (!pump_output(output) || ioctl(output->fd, FIONREAD, &size) < 0 || size <= 0) {
         end_output(output);
         return;

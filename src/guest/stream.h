@@ -1,4 +1,4 @@
-/* A command's three streams: pipes on one side, DATA and CREDIT frames on the other. */
+/* A command's three streams: pipes or a terminal on one side, DATA and CREDIT frames on the other. */
 #ifndef PYRO_GUEST_STREAM_H
 #define PYRO_GUEST_STREAM_H
 
@@ -29,7 +29,8 @@ struct pyro_output {
     enum pyro_channel channel;
     int fd; /* -1: closed */
     uint32_t credit;
-    bool bounded; /* the command is over: only `left` more bytes are its own */
+    bool is_terminal; /* `fd` is the other end of one */
+    bool bounded;     /* the command is over: only `left` more bytes are its own */
     uint32_t left;
 };
 

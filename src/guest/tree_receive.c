@@ -27,7 +27,7 @@ struct receiver {
 static int fail(struct receiver *receiver, const char *path, int error)
 {
     pyro_tree_put_result(&receiver->out, &(struct pyro_tree_result){.error = (uint32_t)error});
-    return pyro_tree_say("cannot write %s: %s", *path ? path : ".",
+    return pyro_own_say("cannot write %s: %s", *path ? path : ".",
                          error == ESTALE ? "it changed while it was read" : strerror(error));
 }
 
@@ -177,7 +177,7 @@ static int take_times(struct receiver *receiver, const struct pyro_tree_times *t
     pyro_tree_mtime(times->mtime_ns, mtime);
     if (r == 0 && (fchmod(fd, times->mode) < 0 || futimens(fd, mtime) < 0))
         r = -errno;
-    return r < 0 ? pyro_tree_say("cannot set the mode of %s: %s", *times->path ? times->path : ".",
+    return r < 0 ? pyro_own_say("cannot set the mode of %s: %s", *times->path ? times->path : ".",
                                  strerror(-r))
                  : 0;
 }
@@ -260,10 +260,10 @@ static int receive_below(struct receiver *receiver, const char *root_path, const
 {
     cleanup_close int root = open_root(root_path);
     if (root < 0)
-        return pyro_tree_say("cannot open %s: %s", root_path, strerror(-root));
+        return pyro_own_say("cannot open %s: %s", root_path, strerror(-root));
     cleanup_close int destination = open_destination(root, path);
     if (destination < 0)
-        return pyro_tree_say("cannot open %s in %s: %s", path, root_path,
+        return pyro_own_say("cannot open %s in %s: %s", path, root_path,
                              destination == -EXDEV ? "it leads outside" : strerror(-destination));
     pyro_tree_parent_init(&receiver->parent, destination);
     int r = take_all(receiver);
@@ -274,19 +274,20 @@ static int receive_below(struct receiver *receiver, const char *root_path, const
 int pyro_tree_receive(char *const *words)
 {
     static struct receiver receiver;
+    umask(0);
     receiver.file.fd = -1;
     receiver.merge = strcmp(words[2], "merge") == 0;
     receiver.wants_memory = words[3] != NULL;
     if (!receiver.merge && strcmp(words[2], "new") != 0)
-        return pyro_tree_say("there is no mode %s to receive in", words[2]);
+        return pyro_own_say("there is no mode %s to receive in", words[2]);
     if (words[3] && strcmp(words[3], "window") != 0)
-        return pyro_tree_say("there is no way %s to receive by", words[3]);
+        return pyro_own_say("there is no way %s to receive by", words[3]);
     if (!pyro_tree_path_is_safe(words[1]))
-        return pyro_tree_say("%s is not a path below %s", words[1], words[0]);
+        return pyro_own_say("%s is not a path below %s", words[1], words[0]);
     int r = pyro_tree_input_init(&receiver.in);
     if (r == 0)
         r = pyro_tree_output_init(&receiver.out);
-    r = r < 0 ? pyro_tree_say("out of memory") : receive_below(&receiver, words[0], words[1]);
+    r = r < 0 ? pyro_own_say("out of memory") : receive_below(&receiver, words[0], words[1]);
     pyro_tree_input_finish(&receiver.in);
     pyro_tree_output_finish(&receiver.out);
     return r;

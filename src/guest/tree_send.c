@@ -84,7 +84,7 @@ static int walk_and_close(struct pyro_tree_output *out, int root, pyro_tree_visi
 static int open_root(const char *path)
 {
     int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return root < 0 ? pyro_tree_say("cannot open %s: %s", path, strerror(errno)) : root;
+    return root < 0 ? pyro_own_say("cannot open %s: %s", path, strerror(errno)) : root;
 }
 
 int pyro_tree_list(char *const *words)
@@ -93,7 +93,7 @@ int pyro_tree_list(char *const *words)
     cleanup_close int root = open_root(words[0]);
     if (root < 0)
         return -1;
-    int r = pyro_tree_output_init(&out) < 0 ? pyro_tree_say("out of memory")
+    int r = pyro_tree_output_init(&out) < 0 ? pyro_own_say("out of memory")
                                             : walk_and_close(&out, root, list_one);
     pyro_tree_output_finish(&out);
     return r;
@@ -139,7 +139,7 @@ int pyro_tree_send(char *const *words)
     struct pyro_tree_output out;
     const char *path = words[1];
     if (!pyro_tree_path_is_safe(path))
-        return pyro_tree_say("%s is not a path below %s", path, words[0]);
+        return pyro_own_say("%s is not a path below %s", path, words[0]);
     cleanup_close int root = open_root(words[0]);
     if (root < 0)
         return -1;
@@ -148,9 +148,9 @@ int pyro_tree_send(char *const *words)
         r = send_path(&out, root, path);
     pyro_tree_output_finish(&out);
     if (r == -ENOENT || r == -ENOTDIR)
-        return pyro_tree_say("there is no %s", *path ? path : words[0]);
+        return pyro_own_say("there is no %s", *path ? path : words[0]);
     if (r < 0)
-        return pyro_tree_say("cannot read %s: %s", *path ? path : words[0],
+        return pyro_own_say("cannot read %s: %s", *path ? path : words[0],
                              r == -EXDEV ? "it leads outside" : strerror(-r));
     return -r;
 }
@@ -183,7 +183,7 @@ static int answer(struct fetch *fetch, const struct pyro_tree_entry *question)
     if (error == 0 && fstatat(found.directory, found.name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         error = errno;
     if (error != 0 && !is_missing(error))
-        return pyro_tree_say("cannot look at %s: %s", question->path, strerror(error));
+        return pyro_own_say("cannot look at %s: %s", question->path, strerror(error));
     if (error == 0)
         found.kind = pyro_tree_kind_of(&status);
     int r = error == 0 ? send_with_content(&fetch->out, &found, question->size) : 1;
@@ -199,7 +199,7 @@ static int answer_all(struct fetch *fetch)
         if (r == 0 && record.type == PYRO_TREE_END)
             break;
         if (r == 0 && record.type != PYRO_TREE_ENTRY)
-            r = pyro_tree_say("a question is no %u record", record.type);
+            r = pyro_own_say("a question is no %u record", record.type);
         if (r == 0)
             r = answer(fetch, &record.entry);
     }
@@ -220,7 +220,7 @@ int pyro_tree_fetch(char *const *words)
     int r = pyro_tree_input_init(&fetch.in);
     if (r == 0)
         r = pyro_tree_output_init(&fetch.out);
-    r = r < 0 ? pyro_tree_say("out of memory") : answer_all(&fetch);
+    r = r < 0 ? pyro_own_say("out of memory") : answer_all(&fetch);
     pyro_tree_parent_finish(&fetch.parent);
     pyro_tree_input_finish(&fetch.in);
     pyro_tree_output_finish(&fetch.out);

@@ -54,10 +54,10 @@ void pyro_tree_input_finish(struct pyro_tree_input *in)
 int pyro_tree_input_fail(int error)
 {
     if (error == -EPROTO)
-        return pyro_tree_say("the stream of records is malformed");
+        return pyro_own_say("the stream of records is malformed");
     if (error == -ENODATA)
-        return pyro_tree_say("the stream of records ended too early");
-    return pyro_tree_say("cannot read the stream of records: %s", strerror(-error));
+        return pyro_own_say("the stream of records ended too early");
+    return pyro_own_say("cannot read the stream of records: %s", strerror(-error));
 }
 
 /* A DATA record of which at least all before the data is here: as pyro_tree_decode(). */
@@ -264,5 +264,5 @@ int pyro_tree_output_close(struct pyro_tree_output *out)
 {
     put(out, pyro_tree_end_pack(&out->buffer));
     int r = pyro_tree_output_flush(out);
-    return r < 0 ? pyro_tree_say("cannot write the stream of records: %s", strerror(-r)) : 0;
+    return r < 0 ? pyro_own_say("cannot write the stream of records: %s", strerror(-r)) : 0;
 }

@@ -50,7 +50,7 @@ enum pyro_tree_kind pyro_tree_kind_of(const struct stat *status)
 
 static int fail(const struct walk *walk, const char *what, int error)
 {
-    return pyro_tree_say("cannot %s %s: %s", what, *walk->path ? walk->path : ".", strerror(error));
+    return pyro_own_say("cannot %s %s: %s", what, *walk->path ? walk->path : ".", strerror(error));
 }
 
 static int push(struct walk *walk, size_t parent_length, const char *name)
@@ -69,7 +69,7 @@ static long enter(struct walk *walk, size_t parent_length, const char *name)
     size_t length = strlen(name), start = parent_length + (parent_length > 0);
     if (start + length > PYRO_TREE_PATH_MAX) {
         walk->path[parent_length] = '\0';
-        return pyro_tree_say("the path of %s in %s is longer than %d bytes", name, walk->path,
+        return pyro_own_say("the path of %s in %s is longer than %d bytes", name, walk->path,
                              PYRO_TREE_PATH_MAX);
     }
     if (parent_length > 0)

@@ -185,7 +185,7 @@ static int record(struct command *command, const struct pyro_exec *exec)
     if (!command->supervisor->config.is_workspace)
         return 0;
     history_use(command->supervisor);
-    if (exec->flags & PYRO_EXEC_TREE) {
+    if (exec->flags & PYRO_EXEC_OWN) {
         history_note_use(command->supervisor);
         return 0;
     }

@@ -50,7 +50,12 @@ enum pyro_frame_sender {
     X(FREEZE, 17, PYRO_FROM_CLIENT, 0, 0)                                                          \
     X(RECORDED, 18, PYRO_TO_CLIENT, 4, 4)                                                          \
     X(KEEP, 19, PYRO_FROM_CLIENT, 4, PYRO_FRAME_PAYLOAD_MAX)                                       \
-    X(KEPT, 20, PYRO_TO_CLIENT, 0, 0)
+    X(KEPT, 20, PYRO_TO_CLIENT, 0, 0)                                                              \
+    X(SIGNAL, 21, PYRO_TO_GUEST, 4, 4)                                                             \
+    X(RESIZE, 22, PYRO_TO_GUEST, 8, 8)                                                             \
+    X(ATTACH, 23, PYRO_FROM_CLIENT, 1, PYRO_FRAME_PAYLOAD_MAX)                                     \
+    X(REQUEST, 24, PYRO_FROM_CLIENT, 2, PYRO_FRAME_PAYLOAD_MAX)                                    \
+    X(ANSWER, 25, PYRO_TO_CLIENT, 2, PYRO_FRAME_PAYLOAD_MAX)
 
 enum pyro_frame_type {
 #define X(name, number, senders, smallest, largest) PYRO_FRAME_##name = number,

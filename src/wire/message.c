@@ -161,6 +161,26 @@ static int pack_vector(struct pyro_pack *pack, char *const *words, size_t most)
     return 0;
 }
 
+static bool size_is_good(const struct pyro_terminal_size *size)
+{
+    return size->columns > 0 && size->columns <= PYRO_TERMINAL_SIZE_MAX && size->rows > 0 &&
+           size->rows <= PYRO_TERMINAL_SIZE_MAX;
+}
+
+static void pack_size(struct pyro_pack *pack, const struct pyro_terminal_size *size)
+{
+    pyro_pack_u32(pack, size->columns);
+    pyro_pack_u32(pack, size->rows);
+}
+
+static void unpack_size(struct pyro_unpack *in, struct pyro_terminal_size *size)
+{
+    size->columns = pyro_unpack_u32(in);
+    size->rows = pyro_unpack_u32(in);
+    if (!size_is_good(size))
+        in->failed = true;
+}
+
 int pyro_exec_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exec *exec)
 {
     struct draft draft;
@@ -175,6 +195,8 @@ int pyro_exec_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_e
         return r;
     }
     pyro_pack_text(pack, exec->directory);
+    if (exec->flags & PYRO_EXEC_TERMINAL)
+        pack_size(pack, &exec->terminal);
     return draft_send(&draft, PYRO_FRAME_EXEC, PYRO_CHANNEL_NONE, stream);
 }
 
@@ -222,7 +244,9 @@ int pyro_exec_unpack(const uint8_t *payload, size_t size, struct pyro_exec *ret_
         r = take_vector(&in, PYRO_EXEC_ENVIRONMENT_MAX, &at, &exec.environment);
     if (r == 0)
         exec.directory = take_text(&in, &at);
-    if (r == 0 && (!pyro_unpack_done(&in) || !exec.arguments[0]))
+    if (r == 0 && exec.flags & PYRO_EXEC_TERMINAL)
+        unpack_size(&in, &exec.terminal);
+    if (r == 0 && (!pyro_unpack_done(&in) || !exec.arguments[0] || exec.flags & ~PYRO_EXEC_FLAGS))
         r = -EPROTO;
     if (r < 0) {
         pyro_exec_finish(&exec);
@@ -256,6 +280,28 @@ int pyro_started_pack(struct pyro_buffer *out, uint32_t stream, uint32_t pid)
 int pyro_credit_pack(struct pyro_buffer *out, uint32_t stream, unsigned channel, uint32_t bytes)
 {
     return pack_u32(out, PYRO_FRAME_CREDIT, channel, stream, bytes);
+}
+
+int pyro_signal_pack(struct pyro_buffer *out, uint32_t stream, uint32_t signal)
+{
+    return pack_u32(out, PYRO_FRAME_SIGNAL, PYRO_CHANNEL_NONE, stream, signal);
+}
+
+int pyro_resize_pack(struct pyro_buffer *out, uint32_t stream,
+                     const struct pyro_terminal_size *size)
+{
+    struct draft draft;
+    if (!size_is_good(size))
+        return -EINVAL;
+    pack_size(draft_start(&draft, out), size);
+    return draft_send(&draft, PYRO_FRAME_RESIZE, PYRO_CHANNEL_NONE, stream);
+}
+
+int pyro_resize_unpack(const uint8_t *payload, size_t size, struct pyro_terminal_size *ret_size)
+{
+    struct pyro_unpack in = pyro_unpack_init(payload, size);
+    unpack_size(&in, ret_size);
+    return finish(&in);
 }
 
 int pyro_recorded_pack(struct pyro_buffer *out, uint32_t stream, uint32_t sequence)

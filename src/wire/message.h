@@ -54,10 +54,20 @@ struct pyro_clock {
     uint8_t mode;
 };
 
+/* Of a terminal, in characters; each from 1 to PYRO_TERMINAL_SIZE_MAX. RESIZE is nothing else. */
+struct pyro_terminal_size {
+    uint32_t columns, rows;
+};
+enum { PYRO_TERMINAL_SIZE_MAX = 4096 };
+
 /* EXEC. Unpacked vectors are NULL-terminated and point into `storage`. */
 enum pyro_exec_flags {
-    PYRO_EXEC_STDIN = 1 << 0, /* stdin comes in DATA frames; without it, it is /dev/null */
-    PYRO_EXEC_TREE = 1 << 1,  /* `arguments` are of the agent's own commands about trees */
+    PYRO_EXEC_STDIN = 1 << 0,    /* stdin comes in DATA frames; without it, it is /dev/null */
+    PYRO_EXEC_OWN = 1 << 1,      /* `arguments` are one of the agent's own commands */
+    PYRO_EXEC_TERMINAL = 1 << 2, /* stdin, stdout and stderr are a terminal of the given size; what
+                                    it shows comes as stdout, end of file on stdin hangs it up */
+    PYRO_EXEC_WHOLE = 1 << 3,    /* when the process ends, all that it has started is killed */
+    PYRO_EXEC_FLAGS = (1 << 4) - 1,
 };
 
 struct pyro_exec {
@@ -66,6 +76,7 @@ struct pyro_exec {
     char **arguments;
     char **environment; /* NAME=value, added to the agent's defaults */
     const char *directory;
+    struct pyro_terminal_size terminal; /* with PYRO_EXEC_TERMINAL only */
     char *storage; /* owned; NULL in one that is to be packed */
 };
 
@@ -129,11 +140,16 @@ int pyro_exec_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_e
 /* Allocates; follow with pyro_exec_finish(). -EPROTO or -ENOMEM. */
 int pyro_exec_unpack(const uint8_t *payload, size_t size, struct pyro_exec *ret_exec);
 void pyro_exec_finish(struct pyro_exec *exec);
+/* For a program that is under way. -EINVAL for a size that a decoder would refuse. */
+int pyro_signal_pack(struct pyro_buffer *out, uint32_t stream, uint32_t signal);
+int pyro_resize_pack(struct pyro_buffer *out, uint32_t stream,
+                     const struct pyro_terminal_size *size);
+int pyro_resize_unpack(const uint8_t *payload, size_t size, struct pyro_terminal_size *ret_size);
 int pyro_started_pack(struct pyro_buffer *out, uint32_t stream, uint32_t pid);
 int pyro_credit_pack(struct pyro_buffer *out, uint32_t stream, unsigned channel, uint32_t bytes);
 /* A workspace's command was written down under this number. */
 int pyro_recorded_pack(struct pyro_buffer *out, uint32_t stream, uint32_t sequence);
-/* The one u32 of STARTED, CREDIT and RECORDED. */
+/* The one u32 of STARTED, CREDIT, RECORDED and SIGNAL. */
 int pyro_u32_unpack(const uint8_t *payload, size_t size, uint32_t *ret_value);
 int pyro_exited_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exited *exited);
 int pyro_exited_unpack(const uint8_t *payload, size_t size, struct pyro_exited *ret_exited);

@@ -58,7 +58,7 @@ static int run(void *userdata, const struct pyro_tree_call *wanted, struct pyro_
                                                guest->caller ? guest->caller->cancel_fd : -1,
                                            .stdin_fd = -1};
     struct pyro_exec exec = {
-        .flags = PYRO_EXEC_TREE, .arguments = (char **)wanted->arguments, .directory = "/"};
+        .flags = PYRO_EXEC_OWN, .arguments = (char **)wanted->arguments, .directory = "/"};
     struct pyro_exited exited = {0};
     int r = pyro_client_exec_from(guest->client, &exec, wanted->input ? &input : NULL, &observer,
                                   &exited, &ended);

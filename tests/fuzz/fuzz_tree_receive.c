@@ -60,7 +60,7 @@ static void receive(const uint8_t *data, size_t size, const char *mode)
     dup2(quiet, STDOUT_FILENO);
     dup2(quiet, STDERR_FILENO);
     char *words[] = {"receive", root, "", (char *)mode, NULL};
-    pyro_tree_command(words);
+    pyro_own_command(words);
     dup2(out, STDOUT_FILENO);
     dup2(error, STDERR_FILENO);
     close(in);

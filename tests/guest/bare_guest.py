@@ -162,8 +162,8 @@ class Guest:
     def run(self, *words, **options):
         return self.finish(self.start(*words, **options)[0])
 
-    def write(self, stream, data):
-        """stdin within what the window allows: waits for credit when it is used up."""
+    def write(self, stream, data, last=True):
+        """stdin within what the window allows: waits for credit when it is used up. Then its end, unless there is more to come."""
         result, sent = self.results[stream], 0
         while sent < len(data) and not result.over:
             room = frames.WINDOW + result.credited - sent
@@ -174,7 +174,8 @@ class Guest:
             else:
                 before = result.credited
                 self.wait(lambda: result.credited > before or result.over)
-        self.send(frames.frame(frames.DATA, stream, frames.STDIN))
+        if last:
+            self.send(frames.frame(frames.DATA, stream, frames.STDIN))
 
     def setup(self, hostname="guest-one", network=None):
         self.send(frames.setup(time.time_ns(), os.urandom(64), hostname, os.urandom(16).hex(), network))

@@ -5,6 +5,7 @@ import struct
 MAGIC, VERSION, HEADER = b"PYRO", 1, struct.Struct("<4sBBHII")
 READY, SETUP, SETUP_DONE, EXEC, STARTED, DATA, CREDIT, KILL, EXITED, POWEROFF = range(1, 11)
 SEAL, SEALED, CLOCK = range(14, 17)
+SIGNAL, RESIZE = 21, 22
 CLOCK_ADJUST, CLOCK_STEP = 0, 1
 STDIN, STDOUT, STDERR = 1, 2, 3
 PAYLOAD_MAX = 65536
@@ -31,9 +32,18 @@ def setup(realtime_ns, entropy, hostname, machine_id, network=None):
                  + struct.pack("<B", network is not None) + mac + struct.pack("<IIIB", address, gateway, dns, prefix))
 
 
-def execute(stream, words, environment=(), directory="", stdin=False, tree=False):
-    return frame(EXEC, stream, payload=struct.pack("<II", stdin | tree << 1, 0) + vector(words) + vector(environment)
-                 + text(directory))
+def execute(stream, words, environment=(), directory="", stdin=False, own=False, terminal=None, whole=False):
+    flags = stdin | own << 1 | (terminal is not None) << 2 | whole << 3
+    return frame(EXEC, stream, payload=struct.pack("<II", flags, 0) + vector(words) + vector(environment) + text(directory)
+                 + (struct.pack("<II", *terminal) if terminal else b""))
+
+
+def signal(stream, number):
+    return frame(SIGNAL, stream, payload=struct.pack("<I", number))
+
+
+def resize(stream, columns, rows):
+    return frame(RESIZE, stream, payload=struct.pack("<II", columns, rows))
 
 
 def credit(stream, channel, size):

@@ -22,7 +22,7 @@ def guest(tmp_path_factory, installation):
 
 def tree(guest, *words, stream=None):
     """Runs one of the agent's commands; `stream` is its stdin."""
-    number, result = guest.start(*words, stdin=stream is not None, tree=True)
+    number, result = guest.start(*words, stdin=stream is not None, own=True)
     if stream is not None:
         guest.write(number, stream)
     return guest.finish(number)
@@ -79,7 +79,7 @@ def test_nobody_sees_a_half(guest):
 
 def test_killed_while_it_receives(guest):
     before = set(listed(guest))
-    number, result = guest.start("receive", ROOT, "", "merge", stdin=True, tree=True)
+    number, result = guest.start("receive", ROOT, "", "merge", stdin=True, own=True)
     stream = frames.entry(frames.FILE, "half", 0o644, 1 << 20) + frames.tree_data(0, bytes(frames.PAYLOAD_MAX))
     for at in range(0, len(stream), frames.PAYLOAD_MAX):
         guest.send(frames.frame(frames.DATA, number, frames.STDIN, stream[at:at + frames.PAYLOAD_MAX]))

@@ -49,7 +49,7 @@ static void start(struct call *call)
         close(out[0]);
         close(in[0]);
         close(out[1]);
-        _exit(pyro_tree_command((char *const *)call->wanted->arguments));
+        _exit(pyro_own_command((char *const *)call->wanted->arguments));
     }
     close(in[0]);
     close(out[1]);

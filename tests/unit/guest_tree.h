@@ -79,7 +79,7 @@ static pid_t tree_start(const char *const *words, int in, int out, int error)
     dup2(out, STDOUT_FILENO);
     dup2(error, STDERR_FILENO);
     tree_refuse();
-    _exit(pyro_tree_command((char *const *)words));
+    _exit(pyro_own_command((char *const *)words));
 }
 
 static void tree_run_finish(struct tree_run *run)

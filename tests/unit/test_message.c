@@ -190,6 +190,33 @@ static void test_exec(void)
     cut_and_stretch(&frame, unpack_exec);
 }
 
+static void test_terminal(void)
+{
+    char *arguments[] = {"sh", NULL}, *none[] = {NULL};
+    struct pyro_exec got, exec = {.flags = PYRO_EXEC_TERMINAL | PYRO_EXEC_STDIN,
+                                  .arguments = arguments,
+                                  .environment = none,
+                                  .directory = "",
+                                  .terminal = {.columns = 120, .rows = PYRO_TERMINAL_SIZE_MAX}};
+    struct pyro_frame frame =
+        packed(pyro_exec_pack(&out, 1, &exec), PYRO_FROM_CLIENT, PYRO_FRAME_EXEC);
+    is_int(pyro_exec_unpack(frame.payload, frame.length, &got), 0, "EXEC with a terminal");
+    is_int(got.terminal.columns, 120, "its width");
+    is_int(got.terminal.rows, PYRO_TERMINAL_SIZE_MAX, "its height");
+    pyro_exec_finish(&got);
+    cut_and_stretch(&frame, unpack_exec);
+    exec.flags = 1 << 30;
+    frame = packed(pyro_exec_pack(&out, 1, &exec), PYRO_FROM_CLIENT, PYRO_FRAME_EXEC);
+    is_int(unpack_exec(frame.payload, frame.length), -EPROTO, "a flag nobody knows");
+    pyro_buffer_consume(&out, out.size);
+    struct pyro_terminal_size size = {.columns = 0, .rows = 1};
+    is_int(pyro_resize_pack(&out, 1, &size), -EINVAL, "no width");
+    size = (struct pyro_terminal_size){.columns = 1, .rows = PYRO_TERMINAL_SIZE_MAX + 1};
+    is_int(pyro_resize_pack(&out, 1, &size), -EINVAL, "too high");
+    const uint8_t zeros[8] = {0};
+    is_int(pyro_resize_unpack(zeros, sizeof(zeros), &size), -EPROTO, "nothing of both");
+}
+
 static void test_exec_limits(void)
 {
     static char large[PYRO_FRAME_PAYLOAD_MAX];
@@ -334,6 +361,7 @@ int main(void)
     test_packing_behind_others();
     test_text_limits();
     test_exec();
+    test_terminal();
     test_exec_limits();
     test_exec_lies();
     test_small_frames();

@@ -1,24 +1,28 @@
-#include "guest/tree.h"
+#include "guest/own.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "guest/probe.h"
+#include "guest/tree.h"
 #include "wire/tree.h"
 
 static const struct {
     const char *name;
     size_t words;
     int (*run)(char *const *words);
+    const char *process;
 } commands[] = {
-    {"receive", 3, pyro_tree_receive}, {"receive", 4, pyro_tree_receive},
-    {"list", 1, pyro_tree_list},       {"send", 2, pyro_tree_send},
-    {"fetch", 1, pyro_tree_fetch},
+    {"receive", 3, pyro_tree_receive, "pyro-tree"}, {"receive", 4, pyro_tree_receive, "pyro-tree"},
+    {"list", 1, pyro_tree_list, "pyro-tree"},       {"send", 2, pyro_tree_send, "pyro-tree"},
+    {"fetch", 1, pyro_tree_fetch, "pyro-tree"},     {"probe", 4, pyro_probe, "pyro-probe"},
 };
 
-int pyro_tree_say(const char *format, ...)
+int pyro_own_say(const char *format, ...)
 {
     char line[2 * PYRO_TREE_PATH_MAX + 256];
     va_list arguments;
@@ -35,16 +39,17 @@ int pyro_tree_say(const char *format, ...)
     return -1;
 }
 
-int pyro_tree_command(char *const *words)
+int pyro_own_command(char *const *words)
 {
     size_t count = 0;
     while (words[count])
         count++;
-    umask(0); /* modes are what the records say */
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (strcmp(words[0], commands[i].name) == 0 && count == 1 + commands[i].words)
-            return commands[i].run(words + 1) < 0;
+        if (strcmp(words[0], commands[i].name) != 0 || count != 1 + commands[i].words)
+            continue;
+        prctl(PR_SET_NAME, commands[i].process);
+        return commands[i].run(words + 1) < 0;
     }
-    pyro_tree_say("the agent has no command %s with %zu words", words[0], count - 1);
+    pyro_own_say("the agent has no command %s with %zu words", words[0], count - 1);
     return 1;
 }

@@ -1,0 +1,143 @@
+#include "guest/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/macros.h"
+#include "guest/own.h"
+#include "guest/probe_net.h"
+
+static int probe_file(const char *path, uint64_t deadline_ms, char *ret_answer)
+{
+    struct stat status;
+    (void)deadline_ms;
+    if (stat(path, &status) == 0)
+        return 0;
+    snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: %s", path, strerror(errno));
+    return -1;
+}
+
+/* What the command writes last is what somebody wants to read. */
+static void keep_end(char *text, size_t capacity, const char *bytes, size_t size)
+{
+    size_t have = strlen(text), kept = MIN(size, capacity - 1);
+    size_t before = MIN(have, capacity - 1 - kept);
+    memmove(text, text + have - before, before);
+    memcpy(text + before, bytes + size - kept, kept);
+    text[before + kept] = '\0';
+    for (char *at = text; *at; at++) {
+        if (*at == '\n')
+            *at = ' ';
+    }
+}
+
+/* Reads until its end, or the deadline. */
+static void read_output(int fd, uint64_t deadline_ms, char *text, size_t capacity)
+{
+    char bytes[256];
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    for (;;) {
+        uint64_t now = pyro_now_ms();
+        if (now >= deadline_ms ||
+            poll(&polled, 1, (int)MIN(deadline_ms - now, (uint64_t)60000)) < 0)
+            return;
+        ssize_t got = polled.revents ? read(fd, bytes, sizeof(bytes)) : 0;
+        if (polled.revents && got <= 0)
+            return;
+        keep_end(text, capacity, bytes, strnlen(bytes, (size_t)got));
+    }
+}
+
+__attribute__((noreturn)) static void run_shell(const char *command, int output)
+{
+    setpgid(0, 0);
+    dup2(output, STDOUT_FILENO);
+    dup2(output, STDERR_FILENO);
+    execl("/bin/sh", "sh", "-lc", command, (char *)NULL);
+    _exit(127);
+}
+
+static void tell_end(int status, const char *said, char *ret_answer)
+{
+    bool killed = WIFSIGNALED(status);
+    snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s %d%s%s",
+             killed ? "the command was ended by signal" : "the command exits with",
+             killed ? WTERMSIG(status) : WEXITSTATUS(status), *said ? ": " : "", said);
+}
+
+/* It is over when it has closed its output: one that leaves something in the background that holds
+ * on to it is given up at the deadline. */
+static int probe_command(const char *command, uint64_t deadline_ms, char *ret_answer)
+{
+    char said[PYRO_PROBE_ANSWER_SIZE / 2] = "";
+    int ends[2], status = 0;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        run_shell(command, ends[1]);
+    close(ends[1]);
+    if (pid > 0) {
+        read_output(ends[0], deadline_ms, said, sizeof(said));
+        bool late = pyro_now_ms() >= deadline_ms;
+        if (late)
+            kill(-pid, SIGKILL);
+        waitpid(pid, &status, 0);
+        if (!late)
+            tell_end(status, said, ret_answer);
+        else if (*ret_answer == '\0') /* else an earlier one has told more */
+            snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "the command took too long");
+    }
+    close(ends[0]);
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+static const struct {
+    const char *name;
+    int (*look)(const char *target, uint64_t deadline_ms, char *ret_answer);
+} types[] = {
+    {"file", probe_file},
+    {"tcp", pyro_probe_tcp},
+    {"http", pyro_probe_http},
+    {"command", probe_command},
+};
+
+static void sleep_ms(uint64_t ms)
+{
+    const struct timespec pause = {.tv_sec = (time_t)(ms / 1000),
+                                   .tv_nsec = (long)(ms % 1000 * 1000000)};
+    nanosleep(&pause, NULL);
+}
+
+int pyro_probe(char *const *words)
+{
+    char answer[PYRO_PROBE_ANSWER_SIZE] = "";
+    uint64_t interval = strtoull(words[2], NULL, 10), limit = strtoull(words[3], NULL, 10);
+    uint64_t deadline = pyro_now_ms() + limit;
+    size_t type = 0;
+    while (type < ARRAY_SIZE(types) && strcmp(types[type].name, words[0]) != 0)
+        type++;
+    if (type == ARRAY_SIZE(types))
+        return pyro_own_say("there is no probe %s", words[0]);
+    for (;;) {
+        uint64_t begun = pyro_now_ms();
+        if (types[type].look(words[1], deadline, answer) == 0)
+            return 0;
+        uint64_t next = MAX(begun + interval, pyro_now_ms());
+        if (next >= deadline)
+            return pyro_own_say("not ready after %llu ms: %s", (unsigned long long)limit, answer);
+        sleep_ms(next - pyro_now_ms());
+    }
+}
