@@ -13,7 +13,7 @@ ROOMS = ["base", "wire", "guest", "store", "environment", "vm", "supervisor", "t
 # Tighter than the order. The agent is all that a guest runs, so it sees nothing of the host.
 ONLY = {"guest": {"base", "wire", "guest"}}
 # Headers that are meant for the rooms below; the rest of such a room is its own business.
-DOORS = {"supervisor": {"supervisor/client.h", "supervisor/bundle.h"},
+DOORS = {"supervisor": {"supervisor/client.h", "supervisor/bundle.h", "supervisor/log.h", "supervisor/session_record.h"},
          "template": {"template/template.h"}}
 CLOSED = {"guest"}  # nobody includes anything of these
 

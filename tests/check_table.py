@@ -38,9 +38,24 @@ NAMES = {
     "workspace_status": ("workspace status", "workspace_status", "status_workspace"),
     "workspace_logs": ("workspace logs", "workspace_logs", "logs_workspace"),
     "workspace_delete": ("workspace delete", "workspace_delete", "delete_workspace"),
+    "service_start": ("workspace service start", "service_start", "start_service"),
+    "service_list": ("workspace service list", "service_list", "list_services"),
+    "service_status": ("workspace service status", "service_status", "status_service"),
+    "service_logs": ("workspace service logs", "service_logs", "logs_service"),
+    "service_stop": ("workspace service stop", "service_stop", "stop_service"),
+    "shell_open": ("workspace shell open", "shell_open", "open_shell"),
+    "shell_read": ("workspace shell read", "shell_read", "read_shell"),
+    "shell_write": ("workspace shell write", "shell_write", "write_shell"),
+    "shell_signal": ("workspace shell signal", "shell_signal", "signal_shell"),
+    "shell_resize": ("workspace shell resize", None, "resize_shell"),
+    "shell_close": ("workspace shell close", "shell_close", "close_shell"),
+    "shell_attach": ("workspace shell attach", None, None),
 }
 # where the flag is not the parameter's name; of a parameter with variants, all their flags
-FLAGS = {"output_path": "--output"}
+FLAGS = {
+    "output_path": "--output", "signal_name": "--signal", "append_newline": "--no-newline",
+    "readiness": "--ready-file --ready-tcp --ready-http --ready-command",
+}  # fmt: skip
 
 SHAPE = {
     "environment": ...,
@@ -51,6 +66,8 @@ SHAPE = {
 }
 ID = {"vm_id": ...}
 WORKSPACE_ID = {"workspace_id": ...}
+SERVICE = {**WORKSPACE_ID, "service_name": ...}
+SHELL = {**WORKSPACE_ID, "shell_id": ...}
 # operation: {parameter: default}; ... means required
 PARAMETERS = {
     "env_list": {},
@@ -75,7 +92,24 @@ PARAMETERS = {
     "workspace_status": WORKSPACE_ID,
     "workspace_logs": WORKSPACE_ID,
     "workspace_delete": WORKSPACE_ID,
-}
+    "service_start": {
+        **SERVICE, "command": ..., "cwd": "/workspace", "readiness": None, "ready_timeout_seconds": 30,
+        "ready_interval_ms": 500,
+    },
+    "service_list": WORKSPACE_ID,
+    "service_status": SERVICE,
+    "service_logs": {**SERVICE, "tail_lines": 200, "all": False, "follow": False},
+    "service_stop": {**SERVICE, "grace_seconds": 10},
+    "shell_open": {**WORKSPACE_ID, "cwd": "/workspace", "cols": 120, "rows": 30, "scrollback_bytes": 4194304},
+    "shell_read": {
+        **SHELL, "cursor": 0, "max_chars": 65536, "plain": False, "wait_ms": 0, "wait_for_idle_ms": 0,
+    },
+    "shell_write": {**SHELL, "input": None, "append_newline": True},
+    "shell_signal": {**SHELL, "signal_name": "INT"},
+    "shell_resize": {**SHELL, "cols": ..., "rows": ...},
+    "shell_close": SHELL,
+    "shell_attach": SHELL,
+}  # fmt: skip
 
 ENTRY = """name version description platform distribution distribution_version default_packages source
     installed"""
@@ -88,6 +122,9 @@ EXEC = f"""command exit_code stdout stderr stdout_truncated stderr_truncated std
     stdout_path stderr_path duration_ms timed_out environment vm_id {ISOLATION} cleanup"""
 WORKSPACE = f"""workspace_id workspace_path workspace_seed command_count last_command service_count
     running_service_count {RECORD}"""
+SERVICE_RECORD = """workspace_id service_name state command cwd pid exit_code started_at ready_at ended_at
+    readiness stop_reason"""
+SHELL_RECORD = "workspace_id shell_id state cwd cols rows started_at ended_at exit_code"
 RESULTS = {
     "env_list": "catalog_version environments",
     "env_pull": f"{ENTRY} {INSTALLED}",
@@ -111,6 +148,18 @@ RESULTS = {
     "workspace_diff": "workspace_id changed summary entries patch",
     "workspace_logs": "workspace_id count entries",
     "workspace_delete": "workspace_id deleted",
+    "service_start": SERVICE_RECORD,
+    "service_list": "workspace_id count running_count services",
+    "service_status": SERVICE_RECORD,
+    "service_logs": f"{SERVICE_RECORD} stdout stderr tail_lines truncated",
+    "service_stop": SERVICE_RECORD,
+    "shell_open": SHELL_RECORD,
+    "shell_read": f"{SHELL_RECORD} output cursor next_cursor truncated",
+    "shell_write": f"{SHELL_RECORD} input_length append_newline",
+    "shell_signal": f"{SHELL_RECORD} signal",
+    "shell_resize": SHELL_RECORD,
+    "shell_close": f"{SHELL_RECORD} closed",
+    "shell_attach": SHELL_RECORD,
 }
 
 RUN_FLAGS = """--vcpu-count --mem-mib --timeout-seconds --ttl-seconds --network

@@ -46,7 +46,10 @@ extern "C" {
     X(TOO_MANY_VMS, "too_many_vms", 125, "RuntimeError")                                           \
     X(WORKSPACE_FAILED, "workspace_failed", 125, "RuntimeError")                                   \
     X(PUSH_INCOMPLETE, "push_incomplete", 125, "RuntimeError")                                     \
-    X(SOURCE_CHANGED, "source_changed", 125, "RuntimeError")
+    X(SOURCE_CHANGED, "source_changed", 125, "RuntimeError")                                       \
+    X(UNKNOWN_SERVICE, "unknown_service", 2, "ValueError")                                         \
+    X(UNKNOWN_SHELL, "unknown_shell", 2, "ValueError")                                             \
+    X(SERVICE_FAILED, "service_failed", 125, "RuntimeError")
 
 enum pyro_error_code {
     PYRO_ERROR_NONE = 0,

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "cli/cli.h"
+#include "cli/attach.h"
 
 enum { EXIT_FAILED = 125 };
 
@@ -18,7 +18,7 @@ static const struct {
     const char *name; /* of the operation */
     int (*run)(struct cli *cli, const json_t *given);
 } own_commands[] = {
-    {NULL, NULL},
+    {"shell_attach", cli_attach},
 };
 
 static bool runs_command(const struct pyro_operation *operation)
@@ -30,11 +30,22 @@ static bool runs_command(const struct pyro_operation *operation)
     return false;
 }
 
+/* Its output and exit status are the command's own. */
+static bool is_command(const struct pyro_operation *operation)
+{
+    return operation->streams && runs_command(operation);
+}
+
+static bool is_diff(const struct pyro_operation *operation)
+{
+    return strcmp(operation->name, "workspace_diff") == 0;
+}
+
 /* A patch on a terminal is for people: in colour, and with nothing in it that a terminal would
  * obey. */
 static bool is_patch_for_people(const struct cli *cli)
 {
-    return !runs_command(cli->operation) && isatty(STDOUT_FILENO);
+    return is_diff(cli->operation) && isatty(STDOUT_FILENO);
 }
 
 static int on_output(void *userdata, enum pyro_stream stream, const void *bytes, size_t size)
@@ -72,7 +83,7 @@ static int find_stdin(void)
 
 static bool takes_stdin(const struct pyro_operation *operation)
 {
-    return runs_command(operation) || operation->reads_stdin;
+    return is_command(operation) || operation->reads_stdin;
 }
 
 int cli_fail(const struct cli *cli, const char *command, const struct pyro_error *error)
@@ -104,26 +115,27 @@ static int fail_write(const struct cli *cli, const char *command)
 }
 
 /* The command's own status; for `doctor`, whether all is well. */
-static int exit_status(const json_t *result)
+static int exit_status(const struct pyro_operation *operation, const json_t *result)
 {
     const json_t *code = json_object_get(result, "exit_code");
-    if (json_is_integer(code))
+    if (is_command(operation) && json_is_integer(code))
         return (int)json_integer_value(code) & 0xff;
     return json_is_false(json_object_get(result, "ok")) ? 1 : 0;
 }
 
 static bool wants_progress(const struct cli *cli)
 {
-    return cli->verbose || isatty(STDERR_FILENO) || !(cli->json || runs_command(cli->operation));
+    return cli->verbose || isatty(STDERR_FILENO) || !(cli->json || is_command(cli->operation));
 }
 
 static int show_result(struct cli *cli, const json_t *result)
 {
+    bool is_shown = cli->operation->streams && !is_diff(cli->operation);
     if (cli->json)
         cli_print_json(result);
-    else if (!runs_command(cli->operation) || cli->verbose || isatty(STDERR_FILENO))
+    else if (!is_shown || cli->verbose || isatty(STDERR_FILENO))
         cli_render(cli->operation, result);
-    return exit_status(result);
+    return exit_status(cli->operation, result);
 }
 
 static int call(struct cli *cli, const char *command, const json_t *given)
@@ -155,14 +167,14 @@ static int call(struct cli *cli, const char *command, const json_t *given)
 int cli_call(struct cli *cli, const json_t *given)
 {
     char command[64];
-    for (size_t i = 0; own_commands[i].name; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(own_commands); i++) {
         if (strcmp(own_commands[i].name, cli->operation->name) == 0)
             return own_commands[i].run(cli, given);
     }
     snprintf(command, sizeof(command), "pyro %s", cli->operation->cli);
     /* Names in archives are read as the locale says. Loading it takes a tenth of the time in which
      * a command in a guest is begun, and that passes on bytes as they are. */
-    if (!runs_command(cli->operation))
+    if (!is_command(cli->operation))
         setlocale(LC_CTYPE, "");
     cli->cancel_fd = cli_signals_catch();
     cli_progress_init(&cli->progress, wants_progress(cli));

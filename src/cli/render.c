@@ -225,6 +225,12 @@ static void render_run(const json_t *result)
     cli_print(stderr, ")\n");
 }
 
+/* All there is to see was shown as it came. */
+static void render_nothing(const json_t *result)
+{
+    (void)result;
+}
+
 void cli_render(const struct pyro_operation *operation, const json_t *result)
 {
     static const struct {
@@ -244,6 +250,17 @@ void cli_render(const struct pyro_operation *operation, const json_t *result)
         {"workspace_sync_push", cli_render_workspace_sync_push},
         {"workspace_export", cli_render_workspace_export},
         {"workspace_diff", cli_render_workspace_diff},
+        {"service_start", cli_render_service_start},
+        {"service_list", cli_render_service_list},
+        {"service_status", cli_render_service_status},
+        {"service_stop", cli_render_service_stop},
+        {"shell_open", cli_render_shell_open},
+        {"shell_read", cli_render_shell_read},
+        {"shell_write", cli_render_shell_write},
+        {"shell_signal", cli_render_shell_signal},
+        {"shell_resize", cli_render_shell_resize},
+        {"shell_close", cli_render_shell_close},
+        {"service_logs", render_nothing},
     };
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
         if (strcmp(forms[i].operation, operation->name) == 0) {

@@ -20,4 +20,16 @@ void cli_render_workspace_sync_push(const json_t *result);
 void cli_render_workspace_export(const json_t *result);
 void cli_render_workspace_diff(const json_t *result);
 
+/* render_session.c */
+void cli_render_service_start(const json_t *result);
+void cli_render_service_list(const json_t *result);
+void cli_render_service_status(const json_t *result);
+void cli_render_service_stop(const json_t *result);
+void cli_render_shell_open(const json_t *result);
+void cli_render_shell_read(const json_t *result);
+void cli_render_shell_write(const json_t *result);
+void cli_render_shell_signal(const json_t *result);
+void cli_render_shell_resize(const json_t *result);
+void cli_render_shell_close(const json_t *result);
+
 #endif

@@ -48,9 +48,15 @@ void cli_render_workspace_status(const json_t *result)
                   pyro_json_integer(last, "exit_code", 0));
     else if (json_is_object(last))
         cli_print(stdout, ", the last: %s", cli_text(last, "command"));
-    cli_print(stdout, "\n  services    %" PRId64 ", %" PRId64 " running\n",
+    cli_print(stdout, "\n  services    %" PRId64 ", %" PRId64 " running\n  shells      %" PRId64,
               pyro_json_integer(result, "service_count", 0),
-              pyro_json_integer(result, "running_service_count", 0));
+              pyro_json_integer(result, "running_service_count", 0),
+              pyro_json_integer(result, "shell_count", 0));
+    size_t index;
+    const json_t *shell;
+    json_array_foreach(json_object_get(result, "running_shell_ids"), index, shell)
+        cli_print(stdout, "%s%s", index ? " " : ", open: ", json_string_value(shell));
+    cli_print(stdout, "\n");
 }
 
 static void render_log(const json_t *entry)

@@ -45,6 +45,7 @@ struct pyro_parameter {
     int64_t minimum, maximum;   /* of integers; both 0: no limit */
     const char *const *choices; /* of strings, NULL-terminated, or NULL */
     const struct pyro_variant *variants; /* of objects, ends with a NULL type, or NULL: any */
+    bool command_line;                   /* makes sense there only */
     const char *help;                    /* one line */
 };
 

@@ -6,6 +6,17 @@
     "Command to run: a list is one argument vector, never split again; a string runs under "       \
     "/bin/sh -lc"
 
+#define WORKSPACE_ID_PARAMETER                                                                     \
+    {                                                                                              \
+        .name = "workspace_id", .type = PYRO_TYPE_STRING, .required = true, .positional = true,    \
+        .help = "Id of the workspace, as workspace create told it"                                 \
+    }
+
+#define WORKSPACE_ID_FIELD                                                                         \
+    {                                                                                              \
+        .name = "workspace_id", .type = PYRO_TYPE_STRING, .help = "Id of the workspace"            \
+    }
+
 #define SHAPE_PARAMETERS                                                                           \
     {.name = "environment",                                                                        \
      .type = PYRO_TYPE_STRING,                                                                     \

@@ -18,6 +18,18 @@ const struct pyro_operation *const pyro_operations[] = {
     &pyro_workspace_status_operation,
     &pyro_workspace_logs_operation,
     &pyro_workspace_delete_operation,
+    &pyro_service_start_operation,
+    &pyro_service_list_operation,
+    &pyro_service_status_operation,
+    &pyro_service_logs_operation,
+    &pyro_service_stop_operation,
+    &pyro_shell_open_operation,
+    &pyro_shell_read_operation,
+    &pyro_shell_write_operation,
+    &pyro_shell_signal_operation,
+    &pyro_shell_resize_operation,
+    &pyro_shell_close_operation,
+    &pyro_shell_attach_operation,
     &pyro_env_list_operation,
     &pyro_env_pull_operation,
     &pyro_env_inspect_operation,
@@ -93,14 +105,15 @@ static json_t *parameter_to_json(const struct pyro_parameter *parameter)
     bool topless = !limited || parameter->maximum == INT64_MAX;
     cleanup_free char *flag =
         parameter->variants ? NULL : pyro_parameter_spelling(parameter, PYRO_NAMING_FLAGS);
-    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "name",
+    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:b, s:s}", "name",
                      parameter->name, "type", type_name(parameter->type), "flag", flag, "required",
                      parameter->required, "positional", parameter->positional, "rest",
                      parameter->rest, "default", fallback_to_json(parameter), "minimum",
                      limited ? json_integer(parameter->minimum) : json_null(), "maximum",
                      topless ? json_null() : json_integer(parameter->maximum), "choices",
                      choices_to_json(parameter->choices), "variants",
-                     variants_to_json(parameter->variants), "help", parameter->help);
+                     variants_to_json(parameter->variants), "command_line", parameter->command_line,
+                     "help", parameter->help);
 }
 
 static json_t *fields_to_json(const struct pyro_field *fields)

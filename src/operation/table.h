@@ -34,4 +34,20 @@ extern const struct pyro_operation pyro_workspace_status_operation;
 extern const struct pyro_operation pyro_workspace_logs_operation;
 extern const struct pyro_operation pyro_workspace_delete_operation;
 
+/* services_table.c; the handlers are in services.c and service_logs.c */
+extern const struct pyro_operation pyro_service_start_operation;
+extern const struct pyro_operation pyro_service_list_operation;
+extern const struct pyro_operation pyro_service_status_operation;
+extern const struct pyro_operation pyro_service_logs_operation;
+extern const struct pyro_operation pyro_service_stop_operation;
+
+/* shells_table.c; the handlers are in shells.c and shell_read.c */
+extern const struct pyro_operation pyro_shell_open_operation;
+extern const struct pyro_operation pyro_shell_read_operation;
+extern const struct pyro_operation pyro_shell_write_operation;
+extern const struct pyro_operation pyro_shell_signal_operation;
+extern const struct pyro_operation pyro_shell_resize_operation;
+extern const struct pyro_operation pyro_shell_close_operation;
+extern const struct pyro_operation pyro_shell_attach_operation;
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "operation/session_support.h"
 #include "operation/vm_support.h"
 #include "supervisor/bundle.h"
 #include "wire/tree.h"
@@ -160,6 +161,28 @@ static json_t *last_command(struct pyro_store *store, const char *vm_id, struct 
     return object;
 }
 
+/* Counts of its services and shells, as members of its record. */
+static json_t *sessions(const struct pyro_context *context, const struct pyro_vm_record *record,
+                        const char *id)
+{
+    bool is_live = strcmp(record->state, "started") == 0;
+    cleanup_json json_t *services =
+        pyro_sessions_to_json(context, record->vm_id, id, PYRO_SESSION_SERVICE, is_live);
+    cleanup_json json_t *shells =
+        pyro_sessions_to_json(context, record->vm_id, id, PYRO_SESSION_SHELL, is_live);
+    cleanup_json json_t *open = json_array();
+    size_t index;
+    json_t *shell;
+    json_array_foreach(shells, index, shell)
+    {
+        if (strcmp(pyro_json_text(shell, "state", ""), "running") == 0)
+            json_array_append(open, json_object_get(shell, "shell_id"));
+    }
+    return json_pack("{s:i, s:i, s:i, s:O}", "service_count", (int)json_array_size(services),
+                     "running_service_count", pyro_sessions_count_running(services), "shell_count",
+                     (int)json_array_size(shells), "running_shell_ids", open);
+}
+
 json_t *pyro_workspace_to_json(struct pyro_context *context, const struct pyro_vm_record *record,
                                struct pyro_error *error)
 {
@@ -178,12 +201,12 @@ json_t *pyro_workspace_to_json(struct pyro_context *context, const struct pyro_v
     pyro_workspace_id_of(record->vm_id, id);
     json_t *object =
         json_pack("{s:s, s:s}", "workspace_id", id, "workspace_path", PYRO_WORKSPACE_PATH);
-    cleanup_json json_t *own =
-        json_pack("{s:f, s:O?, s:I, s:O, s:i, s:i, s:s?}", "expires_at", expires_at,
-                  "workspace_seed", seed, "command_count", (json_int_t)count, "last_command", last,
-                  "service_count", 0, "running_service_count", 0, "failure", record->failure);
-    if (object && vm && own && json_object_update(object, vm) == 0 &&
-        json_object_update(object, own) == 0)
+    cleanup_json json_t *own = json_pack("{s:f, s:O?, s:I, s:O, s:s?}", "expires_at", expires_at,
+                                         "workspace_seed", seed, "command_count", (json_int_t)count,
+                                         "last_command", last, "failure", record->failure);
+    cleanup_json json_t *others = sessions(context, record, id);
+    if (object && vm && own && others && json_object_update(own, others) == 0 &&
+        json_object_update(object, vm) == 0 && json_object_update(object, own) == 0)
         return object;
     json_decref(object);
     pyro_error_no_memory(error);

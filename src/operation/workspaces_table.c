@@ -4,17 +4,6 @@
 #include "operation/table.h"
 #include "operation/workspaces.h"
 
-#define WORKSPACE_ID_PARAMETER                                                                     \
-    {                                                                                              \
-        .name = "workspace_id", .type = PYRO_TYPE_STRING, .required = true, .positional = true,    \
-        .help = "Id of the workspace, as workspace create told it"                                 \
-    }
-
-#define WORKSPACE_ID_FIELD                                                                         \
-    {                                                                                              \
-        .name = "workspace_id", .type = PYRO_TYPE_STRING, .help = "Id of the workspace"            \
-    }
-
 static const struct pyro_field seed_fields[] = {
     {.name = "mode", .type = PYRO_TYPE_STRING, .help = "empty, directory or tar_archive"},
     {.name = "seed_path", .type = PYRO_TYPE_STRING, .nullable = true, .help = "As it was given"},
@@ -61,8 +50,10 @@ static const struct pyro_field record_fields[] = {
      .nullable = true,
      .members = last_command_fields,
      .help = "The last of them"},
-    {.name = "service_count", .type = PYRO_TYPE_INTEGER, .help = "Services"},
+    {.name = "service_count", .type = PYRO_TYPE_INTEGER, .help = "Services, ended ones too"},
     {.name = "running_service_count", .type = PYRO_TYPE_INTEGER, .help = "Those that run"},
+    {.name = "shell_count", .type = PYRO_TYPE_INTEGER, .help = "Shells, closed ones too"},
+    {.name = "running_shell_ids", .type = PYRO_TYPE_STRINGS, .help = "Ids of those that are open"},
     {0},
 };
 

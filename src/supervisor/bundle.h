@@ -8,6 +8,7 @@
  *   socket          where the supervisor serves clients
  *   ram             of a workspace: the guest's memory, while it runs
  *   commands/       of a workspace: N.stdout and N.stderr of its commands
+ *   services/, shells/  of a workspace: its services and shells (session_record.h)
  *   baseline.*      of a workspace: how it was when it was created (src/workspace/baseline.h)
  *   diff.json       of a workspace: its last diff
  *   supervisor.log  what the supervisor says; console.log and qemu.log after a failure

@@ -46,6 +46,7 @@ void pyro_client_destroy(struct pyro_client *client)
     if (!client)
         return;
     close(client->fd);
+    json_decref(client->answer);
     pyro_buffer_finish(&client->in);
     pyro_buffer_finish(&client->out);
     free(client);

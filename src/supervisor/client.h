@@ -3,6 +3,7 @@
 #ifndef PYRO_SUPERVISOR_CLIENT_H
 #define PYRO_SUPERVISOR_CLIENT_H
 
+#include <jansson.h>
 #include <pyro/pyro.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,6 +65,19 @@ int pyro_client_exec_from(struct pyro_client *client, struct pyro_exec *exec,
 
 /* The number under which a workspace wrote down the last command, 0: it did not. */
 uint32_t pyro_client_sequence(const struct pyro_client *client);
+
+/* Asks the supervisor about a service or shell (docs/PROTOCOL.md, "Requests"); the answer waits for its guest to run.
+ * `attached` goes with it, `size` may be 0. `ret_answer` is a new reference. An error that the
+ * supervisor answers is the caller's; PYRO_ERROR_CANCELLED: nothing is known of what became of it.
+ */
+int pyro_client_request(struct pyro_client *client, const json_t *request, const void *attached,
+                        size_t size, const struct pyro_observer *observer, json_t **ret_answer,
+                        struct pyro_error *error);
+
+/* The same with a command attached. */
+int pyro_client_request_exec(struct pyro_client *client, const json_t *request,
+                             const struct pyro_exec *exec, const struct pyro_observer *observer,
+                             json_t **ret_answer, struct pyro_error *error);
 
 /* A workspace that is being made is complete: it outlives this client. `seed_json` says how it was
  * seeded. */

@@ -1,6 +1,8 @@
-/* What client.c and client_exec.c share: the connection's state. Private to the two. */
+/* What client.c, client_exec.c and client_request.c share: the connection's state. */
 #ifndef PYRO_SUPERVISOR_CLIENT_CONNECTION_H
 #define PYRO_SUPERVISOR_CLIENT_CONNECTION_H
+
+#include <jansson.h>
 
 #include "base/buffer.h"
 #include "store/store.h"
@@ -17,6 +19,8 @@ struct pyro_client {
     char boot_json[sizeof(((struct pyro_state *)0)->boot_json)];
     uint32_t last_stream;
     uint32_t sequence;    /* of the last command, as a workspace wrote it down */
+    uint32_t asked;       /* the request that is waited for, 0: none */
+    json_t *answer;       /* to it; NULL: it has not come */
     uint64_t progress_ms; /* when progress was reported last, or the wait began */
 };
 
@@ -25,5 +29,12 @@ struct exec_wait;
 
 /* Reads what is there. 0, or a negative errno when the supervisor is gone. `wait` may be NULL. */
 int pyro_client_receive(struct pyro_client *client, struct exec_wait *wait);
+
+/* One turn: waits for the supervisor, stdin or cancellation, and handles what is ready. 1:
+ * cancelled; 0: go on; a negative errno: the supervisor is gone. `wait` may be NULL. */
+int pyro_client_turn(struct pyro_client *client, const struct pyro_observer *observer,
+                     struct exec_wait *wait);
+/* Turns the end of a turn into an error. Returns -1. */
+int pyro_client_explain(const struct pyro_client *client, int turned, struct pyro_error *error);
 
 #endif

@@ -40,6 +40,10 @@ static void take_state(struct pyro_client *client, const struct pyro_frame *fram
         memcpy(client->boot_json, state.boot_json, sizeof(client->boot_json));
     } else if (frame->type == PYRO_FRAME_KEPT) {
         client->kept = true;
+    } else if (frame->type == PYRO_FRAME_ANSWER && frame->stream == client->asked) {
+        json_decref(client->answer);
+        client->answer = json_loadb((const char *)frame->payload, frame->length, 0, NULL);
+        client->asked = 0;
     }
 }
 
@@ -168,10 +172,8 @@ static void report_boot(struct pyro_client *client, const struct pyro_observer *
     observer->progress(observer->userdata, &progress);
 }
 
-/* One turn: waits for the supervisor, stdin or cancellation, and handles what is ready. 1:
- * cancelled; 0: go on; a negative errno: the supervisor is gone. `wait` may be NULL. */
-static int turn(struct pyro_client *client, const struct pyro_observer *observer,
-                struct exec_wait *wait)
+int pyro_client_turn(struct pyro_client *client, const struct pyro_observer *observer,
+                     struct exec_wait *wait)
 {
     forward_callback(client, wait);
     bool wants_stdin = wants_input(client, wait) && !wait->input;
@@ -197,8 +199,7 @@ static int turn(struct pyro_client *client, const struct pyro_observer *observer
     return r < 0 ? r : wait && wait->refused;
 }
 
-/* Turns the end of a turn into an error. */
-static int explain(const struct pyro_client *client, int turned, struct pyro_error *error)
+int pyro_client_explain(const struct pyro_client *client, int turned, struct pyro_error *error)
 {
     if (client->failed) {
         enum pyro_error_code code =
@@ -223,8 +224,8 @@ int pyro_client_wait_running(struct pyro_client *client, const struct pyro_obser
 {
     int r = 0;
     while (r == 0 && !client->running && !client->stopped && !client->failed)
-        r = turn(client, observer, NULL);
-    return client->running && r == 0 ? 0 : explain(client, r, error);
+        r = pyro_client_turn(client, observer, NULL);
+    return client->running && r == 0 ? 0 : pyro_client_explain(client, r, error);
 }
 
 int pyro_client_freeze(struct pyro_client *client, const struct pyro_observer *observer,
@@ -232,8 +233,8 @@ int pyro_client_freeze(struct pyro_client *client, const struct pyro_observer *o
 {
     int r = pyro_frame_append(&client->out, PYRO_FRAME_FREEZE, PYRO_CHANNEL_NONE, 0, NULL, 0);
     while (r == 0 && !client->frozen && !client->stopped && !client->failed)
-        r = turn(client, observer, NULL);
-    return client->frozen ? 0 : explain(client, r, error);
+        r = pyro_client_turn(client, observer, NULL);
+    return client->frozen ? 0 : pyro_client_explain(client, r, error);
 }
 
 static int send_exec(struct pyro_client *client, uint32_t stream, const struct pyro_exec *exec,
@@ -262,16 +263,16 @@ static int exec_with(struct pyro_client *client, struct pyro_exec *exec, struct 
         return -1;
     int r = 0;
     while (r == 0 && !wait->ended && !client->stopped && !client->failed)
-        r = turn(client, wait->observer, wait);
+        r = pyro_client_turn(client, wait->observer, wait);
     if (wait->ended && r >= 0) {
         *ret_exited = wait->exited;
-        return wait->refused ? explain(client, 1, error) : 0;
+        return wait->refused ? pyro_client_explain(client, 1, error) : 0;
     }
     if (r > 0) { /* whoever shares this VM keeps it, the command goes */
         pyro_frame_append(&client->out, PYRO_FRAME_KILL, PYRO_CHANNEL_NONE, wait->stream, NULL, 0);
         pyro_buffer_write(&client->out, client->fd);
     }
-    return explain(client, r, error);
+    return pyro_client_explain(client, r, error);
 }
 
 int pyro_client_exec(struct pyro_client *client, struct pyro_exec *exec,
@@ -297,6 +298,6 @@ int pyro_client_keep(struct pyro_client *client, const char *seed_json,
 {
     int r = pyro_keep_pack(&client->out, seed_json);
     while (r == 0 && !client->kept && !client->stopped && !client->failed)
-        r = turn(client, observer, NULL);
-    return client->kept ? 0 : explain(client, r, error);
+        r = pyro_client_turn(client, observer, NULL);
+    return client->kept ? 0 : pyro_client_explain(client, r, error);
 }

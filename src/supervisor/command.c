@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/command.h"
 
 static struct command *find_guest(struct supervisor *supervisor, uint32_t stream)
 {
@@ -61,9 +61,22 @@ static int to_guest(struct command *command, enum pyro_frame_type type, enum pyr
     return r;
 }
 
+/* NULL: its guest ended first. */
+static void tell_owner(struct command *command, const struct pyro_exited *exited)
+{
+    const struct command_owner *owner = command->owner;
+    void *userdata = command->userdata;
+    forget(command);
+    owner->ended(userdata, exited);
+}
+
 static void report_exit(struct command *command, const struct pyro_exited *exited)
 {
     struct client *client = command->client;
+    if (command->owner) {
+        tell_owner(command, exited);
+        return;
+    }
     history_end(command, exited);
     if (client)
         serve_send(client, pyro_exited_pack(&client->out, command->client_stream, exited));
@@ -91,7 +104,7 @@ static void kill_unanswered(struct pyro_timer *timer)
                "the guest agent did not end a command it had to kill");
 }
 
-static void kill_in_guest(struct command *command)
+void command_kill(struct command *command)
 {
     if (!command->sent) { /* the guest never heard of it */
         const struct pyro_exited exited = {.kind = PYRO_EXIT_SIGNAL, .value = 9};
@@ -111,7 +124,7 @@ static void time_over(struct pyro_timer *timer)
 {
     struct command *command = timer->userdata;
     command->timed_out = true;
-    kill_in_guest(command);
+    command_kill(command);
 }
 
 static int send_exec(struct command *command)
@@ -158,16 +171,13 @@ static void append(struct command *command)
     command->supervisor->command_count++;
 }
 
-static struct command *create(struct client *client, uint32_t stream, uint32_t timeout_ms)
+static struct command *create(struct supervisor *supervisor, uint32_t timeout_ms)
 {
-    struct supervisor *supervisor = client->supervisor;
     struct command *command =
         supervisor->command_count < COMMANDS_MAX ? calloc(1, sizeof(*command)) : NULL;
     if (!command)
         return NULL;
     *command = (struct command){.supervisor = supervisor,
-                                .client = client,
-                                .client_stream = stream,
                                 .guest_stream = ++supervisor->last_stream,
                                 .timeout_ms = timeout_ms};
     for (size_t i = 0; i < ARRAY_SIZE(command->window); i++)
@@ -223,20 +233,88 @@ int command_exec(struct client *client, const struct pyro_frame *frame)
     int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
     if (r == -EPROTO)
         return r;
-    struct command *command = r == 0 ? create(client, frame->stream, exec.timeout_ms) : NULL;
-    if (!command)
+    struct command *command = r == 0 ? create(client->supervisor, exec.timeout_ms) : NULL;
+    int started = 0;
+    if (command) {
+        command->client = client;
+        command->client_stream = frame->stream;
+        started = start(command, &exec, frame);
+    } else {
         refuse(client, frame->stream, EAGAIN);
-    int started = command ? start(command, &exec, frame) : 0;
+    }
     if (r == 0)
         pyro_exec_finish(&exec);
     return started;
 }
 
-static uint32_t credit_of(const struct pyro_frame *frame)
+int command_start(struct supervisor *supervisor, const struct pyro_exec *exec,
+                  const struct command_owner *owner, void *userdata, struct command **ret_command)
 {
-    uint32_t bytes = 0;
-    pyro_u32_unpack(frame->payload, frame->length, &bytes);
-    return bytes;
+    struct command *command = create(supervisor, exec->timeout_ms);
+    if (!command)
+        return -EAGAIN;
+    command->owner = owner;
+    command->userdata = userdata;
+    int r = pyro_exec_pack(&command->waiting, command->guest_stream, exec);
+    if (r == 0) {
+        clock_check(supervisor);
+        r = send_exec(command);
+    }
+    if (r < 0) {
+        forget(command);
+        return r;
+    }
+    *ret_command = command;
+    guest_flush(supervisor);
+    return 0;
+}
+
+size_t command_write(struct command *command, const uint8_t *bytes, size_t size)
+{
+    size_t sent = 0;
+    uint32_t *window = &command->window[PYRO_CHANNEL_STDIN];
+    while (sent<size && * window> 0) {
+        uint32_t piece = (uint32_t)MIN(size - sent, MIN((size_t)*window, PYRO_FRAME_PAYLOAD_MAX));
+        if (to_guest(command, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, bytes + sent, piece) < 0)
+            break;
+        *window -= piece;
+        sent += piece;
+    }
+    return sent;
+}
+
+void command_end_input(struct command *command)
+{
+    to_guest(command, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, NULL, 0);
+}
+
+void command_signal(struct command *command, int signal)
+{
+    struct supervisor *supervisor = command->supervisor;
+    pyro_signal_pack(&supervisor->guest_out, command->guest_stream, (uint32_t)signal);
+    guest_flush(supervisor);
+}
+
+void command_resize(struct command *command, const struct pyro_terminal_size *size)
+{
+    struct supervisor *supervisor = command->supervisor;
+    pyro_resize_pack(&supervisor->guest_out, command->guest_stream, size);
+    guest_flush(supervisor);
+}
+
+bool command_is_awaited(const struct supervisor *supervisor)
+{
+    const struct command *command = supervisor->commands;
+    while (command && command->owner)
+        command = command->next;
+    return command != NULL;
+}
+
+static uint32_t number_of(const struct pyro_frame *frame)
+{
+    uint32_t number = 0;
+    pyro_u32_unpack(frame->payload, frame->length, &number);
+    return number;
 }
 
 /* Lets the guest send more, but never beyond the window it began with: what a client does not read
@@ -262,10 +340,10 @@ int command_from_client(struct client *client, const struct pyro_frame *frame)
     uint32_t *window = &command->window[frame->channel];
     switch (frame->type) {
     case PYRO_FRAME_KILL:
-        kill_in_guest(command);
+        command_kill(command);
         return 0;
     case PYRO_FRAME_CREDIT:
-        return grant(command, frame->channel, credit_of(frame));
+        return grant(command, frame->channel, number_of(frame));
     default:
         if (frame->length > *window)
             return -EPROTO; /* more than it had credit for */
@@ -291,6 +369,27 @@ static bool is_within(uint32_t bytes, uint32_t most)
     return bytes > 0 && bytes <= most;
 }
 
+/* What a client's command writes goes to the client, who gives credit as it reads; what the
+ * supervisor's own write is taken at once. Credit goes back in steps. */
+static void output_from_guest(struct command *command, const struct pyro_frame *frame)
+{
+    enum { STEP = PYRO_WINDOW_INITIAL / 4 };
+    if (command->owner)
+        command->owner->output(command->userdata, frame->channel, frame->payload, frame->length);
+    else
+        history_output(command, frame->channel, frame->payload, frame->length);
+    uint32_t owed = PYRO_WINDOW_INITIAL - command->window[frame->channel];
+    if (!command->client && owed >= STEP) /* nobody else would */
+        grant(command, frame->channel, owed);
+}
+
+static void credit_from_guest(struct command *command, uint32_t *window, uint32_t bytes)
+{
+    *window += bytes;
+    if (command->owner && command->owner->writable)
+        command->owner->writable(command->userdata);
+}
+
 int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *frame)
 {
     struct command *command = find_guest(supervisor, frame->stream);
@@ -303,22 +402,22 @@ int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *f
     case PYRO_FRAME_EXITED:
         return exited_from_guest(command, frame);
     case PYRO_FRAME_CREDIT:
-        if (!is_within(credit_of(frame), PYRO_WINDOW_INITIAL - *window))
+        if (!is_within(number_of(frame), PYRO_WINDOW_INITIAL - *window))
             return -EPROTO; /* credit for what was never sent */
-        *window += credit_of(frame);
+        credit_from_guest(command, window, number_of(frame));
         break;
     case PYRO_FRAME_DATA:
         if (!is_within(frame->length, *window))
             return -EPROTO; /* more than it had credit for */
         *window -= frame->length;
-        history_output(command, frame->channel, frame->payload, frame->length);
-        if (!command->client) /* nobody reads it, but the command must be able to end */
-            grant(command, frame->channel, frame->length);
+        output_from_guest(command, frame);
         break;
     default:
         if (command->started)
             return -EPROTO;
         command->started = true;
+        if (command->owner && command->owner->started)
+            command->owner->started(command->userdata, number_of(frame));
     }
     to_client(command, frame);
     return 0;
@@ -332,14 +431,19 @@ void command_client_gone(struct client *client)
         if (command->client != client)
             continue;
         command->client = NULL;
-        kill_in_guest(command);
+        command_kill(command);
     }
 }
 
 void command_finish_all(struct supervisor *supervisor)
 {
     while (supervisor->commands) {
-        history_lose(supervisor->commands);
-        forget(supervisor->commands);
+        struct command *command = supervisor->commands;
+        if (command->owner) {
+            tell_owner(command, NULL);
+            continue;
+        }
+        history_lose(command);
+        forget(command);
     }
 }

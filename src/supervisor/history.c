@@ -19,6 +19,8 @@
 /* What is kept of one stream; beyond that its bytes are only counted. */
 #define LOG_BYTES_MAX ((uint64_t)1 << 30)
 
+enum { NOTE_SECONDS = 1 }; /* a key that is typed is a use: not each is written down */
+
 struct pyro_store *history_store(struct supervisor *supervisor)
 {
     struct pyro_error error;
@@ -40,10 +42,13 @@ void history_use(struct supervisor *supervisor)
 
 void history_note_use(struct supervisor *supervisor)
 {
+    const double expires_at = supervisor->config.expires_at;
+    const struct pyro_vm_change used = {.expires_at = expires_at};
+    if (expires_at < supervisor->noted_expires_at + NOTE_SECONDS)
+        return;
     struct pyro_store *store = history_store(supervisor);
-    const struct pyro_vm_change used = {.expires_at = supervisor->config.expires_at};
-    if (store)
-        pyro_store_vm_update(store, supervisor->config.vm_id, &used, NULL);
+    if (store && pyro_store_vm_update(store, supervisor->config.vm_id, &used, NULL) == 0)
+        supervisor->noted_expires_at = expires_at;
 }
 
 /* What its author wrote: a string that was given to a shell, or words. To be freed. */

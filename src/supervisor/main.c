@@ -14,7 +14,8 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/command.h"
+#include "supervisor/session.h"
 #include "vm/host_cache.h"
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
@@ -34,7 +35,7 @@ static void check_expiry(struct pyro_timer *timer)
 {
     struct supervisor *supervisor = timer->userdata;
     /* What is worked on is in use, and so is what somebody waits for to come up. */
-    if (supervisor->command_count > 0 || supervisor->state < STATE_RUNNING)
+    if (command_is_awaited(supervisor) || supervisor->state < STATE_RUNNING)
         history_use(supervisor);
     double left_ms = (supervisor->config.expires_at - pyro_wall_seconds()) * 1000;
     clock_adjust(supervisor);
@@ -158,6 +159,8 @@ static int set_up(struct supervisor *supervisor, const char *vm_id, struct pyro_
     supervisor->has_own_disk = faccessat(supervisor->directory, "overlay.qcow2", F_OK, 0) == 0;
     if (supervisor->has_own_disk) /* somebody else was the first to start it */
         free(steal_pointer(&supervisor->template_path));
+    if (supervisor->has_own_disk && supervisor->config.is_workspace)
+        sessions_sweep(supervisor);
     supervisor->log_directory = pyro_bundle_log_directory(vm_id);
     if (supervisor->log_directory < 0)
         supervisor->log_directory = supervisor->directory;

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macros.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/session.h"
 
 static void drop(struct client *client)
 {
@@ -29,6 +29,7 @@ static void drop(struct client *client)
     pyro_source_set(&supervisor->listener, EPOLLIN);
     bool was_owner = client->is_owner;
     command_client_gone(client);
+    sessions_client_gone(client);
     pyro_source_remove(&client->source);
     /* The owner's descriptor stays open to the very end: its end tells the client that nothing of
      * the VM is left. */
@@ -38,6 +39,7 @@ static void drop(struct client *client)
         close(client->source.fd);
     pyro_buffer_finish(&client->in);
     pyro_buffer_finish(&client->out);
+    pyro_buffer_finish(&client->attached);
     free(client);
     if (was_owner)
         life_event(supervisor, EVENT_OWNER_GONE, "the client went away");
@@ -46,8 +48,9 @@ static void drop(struct client *client)
 static void flush(struct client *client)
 {
     int r = pyro_buffer_write(&client->out, client->source.fd);
+    uint32_t in = client->is_held ? 0 : EPOLLIN;
     if (r == 0 || r == -EAGAIN)
-        pyro_source_set(&client->source, r == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+        pyro_source_set(&client->source, r == 0 ? in : in | EPOLLOUT);
     /* A broken connection shows up as EPOLLHUP; the client is dropped there, never under a caller.
      */
 }
@@ -70,12 +73,6 @@ static void send_state(struct client *client)
     serve_send(client, supervisor->failure.code
                            ? pyro_failure_pack(&client->out, &supervisor->failure)
                            : pyro_state_pack(&client->out, &state));
-}
-
-void serve_state(struct supervisor *supervisor)
-{
-    for (struct client *client = supervisor->clients; client; client = client->next)
-        send_state(client);
 }
 
 static int stop(struct client *client, const struct pyro_frame *frame)
@@ -116,23 +113,57 @@ static int keep(struct client *client, const struct pyro_frame *frame)
     return 0;
 }
 
+static int take_frame(struct client *client, const struct pyro_frame *frame)
+{
+    switch (frame->type) {
+    case PYRO_FRAME_STOP:
+        return stop(client, frame);
+    case PYRO_FRAME_FREEZE:
+        return freeze(client);
+    case PYRO_FRAME_KEEP:
+        return keep(client, frame);
+    case PYRO_FRAME_EXEC:
+        return command_exec(client, frame);
+    case PYRO_FRAME_ATTACH:
+        return request_attach(client, frame);
+    case PYRO_FRAME_REQUEST:
+        return request_take(client, frame);
+    default:
+        return command_from_client(client, frame);
+    }
+}
+
 /* 0, or a negative errno when the client must go. */
 static int take_frames(struct client *client)
 {
+    struct supervisor *supervisor = client->supervisor;
     struct pyro_frame frame;
     int r;
     while ((r = pyro_frame_decode(pyro_buffer_data(&client->in), client->in.size, PYRO_FROM_CLIENT,
                                   &frame)) > 0) {
-        int taken = frame.type == PYRO_FRAME_STOP     ? stop(client, &frame)
-                    : frame.type == PYRO_FRAME_FREEZE ? freeze(client)
-                    : frame.type == PYRO_FRAME_KEEP   ? keep(client, &frame)
-                    : frame.type == PYRO_FRAME_EXEC   ? command_exec(client, &frame)
-                                                      : command_from_client(client, &frame);
+        client->is_held = frame.type == PYRO_FRAME_REQUEST && supervisor->state < STATE_RUNNING;
+        if (client->is_held) { /* serve_state() goes on with it */
+            flush(client);
+            return 0;
+        }
+        int taken = take_frame(client, &frame);
         if (taken < 0)
             return taken;
         pyro_buffer_consume(&client->in, pyro_frame_size(&frame));
     }
     return r;
+}
+
+void serve_state(struct supervisor *supervisor)
+{
+    struct client *next;
+    for (struct client *client = supervisor->clients; client; client = next) {
+        next = client->next;
+        send_state(client);
+        if (client->is_held && take_frames(client) < 0)
+            shutdown(client->source.fd, SHUT_RDWR);
+        flush(client);
+    }
 }
 
 static void ready_io(struct pyro_source *source, uint32_t events)
@@ -164,6 +195,7 @@ int serve_add(struct supervisor *supervisor, int fd, bool is_owner)
     client->is_owner = is_owner;
     pyro_buffer_init(&client->in, 2 * PYRO_FRAME_SIZE_MAX);
     pyro_buffer_init(&client->out, OUTGOING_MAX);
+    pyro_buffer_init(&client->attached, ATTACHED_MAX);
     client->next = supervisor->clients;
     supervisor->clients = client;
     if (++supervisor->client_count >= CLIENTS_MAX)

@@ -9,6 +9,7 @@
  *   guest.c     the channel to the guest agent
  *   serve.c     the channels to clients
  *   command.c   commands: whose they are, credit, time limits
+ *   session.h   services and shells, and what clients ask of them
  *   history.c   a workspace's commands as the store and the bundle keep them
  *   ring.c      the last words of console and QEMU
  */
@@ -40,7 +41,8 @@ enum {
     COMMANDS_MAX = 1024,
     OUTGOING_MAX =
         16 * 1024 * 1024, /* the windows of many commands; who is behind more is cut off */
-    FLUSH_MS = 1500,      /* after the end, for clients that still read */
+    ATTACHED_MAX = 4 * 1024 * 1024,
+    FLUSH_MS = 1500, /* after the end, for clients that still read */
     EXPIRY_CHECK_MS = 60 * 1000,
     RING_SIZE = 32 * 1024,
 };
@@ -95,7 +97,9 @@ struct client {
     struct pyro_source source;
     struct supervisor *supervisor;
     struct pyro_buffer in, out;
-    bool is_owner; /* one-shot: the VM ends with this client */
+    struct pyro_buffer attached; /* to the request that comes next */
+    bool is_held;                /* its request waits for the guest to run */
+    bool is_owner;               /* one-shot: the VM ends with this client */
     struct client *next;
 };
 
@@ -118,6 +122,8 @@ struct command {
     struct pyro_buffer waiting;  /* the EXEC frame until the guest is up */
     struct pyro_timer timer;     /* the time limit, then the grace after KILL */
     struct history history;
+    const struct command_owner *owner; /* command.h; NULL: it is a client's */
+    void *userdata;
     struct command *next;
 };
 
@@ -179,11 +185,16 @@ struct supervisor {
 
     /* history.c */
     struct pyro_store *store; /* kept open by a workspace; NULL: not opened yet */
+    double noted_expires_at;  /* what the store knows of uses without a command */
 
     /* command.c */
     struct command *commands;
     unsigned command_count;
     uint32_t last_stream;
+
+    /* session.c */
+    struct session *sessions;
+    unsigned session_count;
 };
 
 /* life.c */

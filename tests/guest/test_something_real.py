@@ -1,6 +1,9 @@
 """Work that we did not write, done in a guest: what an agent would do with it."""
 
+import json
 import subprocess
+
+from workspaces import Shell, Workspace
 
 
 def test_git_and_python_in_the_default_environment(bare):
@@ -67,4 +70,47 @@ def test_an_upstream_tree_is_changed_in_a_workspace_and_comes_home(bare, tmp_pat
     assert subprocess.run(["diff", "-r", original, home]).returncode == 0
     assert [p.stat().st_mode & 0o111 for p in original.glob("*/CHANGES")] == [p.stat().st_mode & 0o111 for p in home.glob("*/CHANGES")]
     bare.run("workspace", "delete", identity)
+    bare.assert_nothing_left()
+
+
+def test_a_database_as_a_service_and_sessions_of_python_and_gdb(bare):
+    """Redis twice, by tcp and by its own client; both interpreters typed into. Redis and gdb come from the distribution's mirror."""
+    one = Workspace(bare, "--network", mem_mib=512, environment="debian:12-build")
+    install = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends redis-server gdb >/dev/null 2>&1"
+    source = "printf 'int main(int argc, char **argv) { return argc + 40; }' >a.c && gcc -g a.c"
+    got = one.run("exec", "--timeout-seconds", 900, "--", "sh", "-c", f"{install} && {source}", timeout=900)
+    assert got.returncode == 0, got.stderr.decode()
+
+    def start(name, port, *ready):
+        result = bare.run("workspace", "service", "start", one.id, name, *ready, "--json", "--", "redis-server", "--port", str(port), "--save", "")
+        assert result.returncode == 0, result.stderr.decode()
+        return json.loads(result.stdout)
+
+    assert start("by-tcp", 6379, "--ready-tcp", "127.0.0.1:6379")["state"] == "running"
+    assert start("by-command", 6380, "--ready-command", "redis-cli -p 6380 ping | grep -q PONG")["ready_at"]
+    assert one.exec("sh", "-c", "redis-cli set key value && redis-cli get key && redis-cli -p 6380 exists key").stdout == b"OK\nvalue\n0\n"
+    assert "Ready to accept connections" in bare.json("workspace", "service", "logs", one.id, "by-tcp")["stdout"]
+    assert bare.json("workspace", "service", "stop", one.id, "by-tcp")["exit_code"] == 0, "redis ends in order"
+
+    python = Shell(one)
+    python.type("python3 -q")
+    python.expect(">>> ")
+    python.type("x = 6 * 7")
+    python.expect(">>> ")
+    python.type("print('x is', x)")
+    python.expect("x is 42\r\n")
+    python.type("import time; time.sleep(1000)")
+    python.expect("1000)\r\n")
+    python.json("signal")
+    assert "KeyboardInterrupt" in python.expect(">>> ")
+    python.type("\x04", "--no-newline")
+    python.expect("# ")
+    debugger = Shell(one)
+    debugger.type("gdb -q -iex 'set style enabled off' ./a.out")
+    debugger.expect("(gdb) ")
+    for command, answer in (("break main", "Breakpoint 1 at"), ("run one two", "Breakpoint 1, main (argc=3"), ("print argc + 39", "$1 = 42"),
+                            ("continue", "exited with code 053"), ("quit", "# ")):  # fmt: skip
+        debugger.type(command)
+        debugger.expect(answer)
+    one.delete()
     bare.assert_nothing_left()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 
@@ -11,9 +12,9 @@ from conftest import BASE
 class Workspace:
     """One workspace of a `Pyro`, deleted at the end of its test."""
 
-    def __init__(self, pyro, *flags):
+    def __init__(self, pyro, *flags, mem_mib=256, environment=BASE):
         self.pyro = pyro
-        result = pyro.run("workspace", "create", BASE, "--mem-mib", "256", *map(str, flags), "--json")
+        result = pyro.run("workspace", "create", environment, "--mem-mib", str(mem_mib), *map(str, flags), "--json")
         assert result.returncode == 0, result.stderr.decode()
         self.record = json.loads(result.stdout)
         self.id, self.vm_id = self.record["workspace_id"], self.record["vm_id"]
@@ -45,12 +46,53 @@ class Workspace:
         return self.run("delete")
 
 
+class Shell:
+    def __init__(self, one, *flags):
+        self.one, self.pyro, self.cursor = one, one.pyro, 0
+        self.record = self.pyro.json("workspace", "shell", "open", one.id, *map(str, flags))
+        self.id = self.record["shell_id"]
+
+    def run(self, verb, *words, **keywords):
+        return self.pyro.run("workspace", "shell", verb, self.one.id, self.id, *map(str, words), **keywords)
+
+    def json(self, verb, *words, **keywords):
+        result = self.run(verb, *words, "--json", **keywords)
+        assert result.returncode == 0, result.stdout.decode() + result.stderr.decode()
+        return json.loads(result.stdout)
+
+    def type(self, text, *flags):
+        return self.json("write", "--input", text, *flags)
+
+    def read(self, *flags):
+        return self.json("read", *flags)
+
+    def expect(self, wanted, seconds=60):
+        """All that is shown from the last one on until this is there."""
+        deadline, text = time.monotonic() + seconds, ""
+        while wanted not in text:
+            assert time.monotonic() < deadline, text
+            part = self.read("--cursor", self.cursor, "--wait-ms", 2000)
+            text += part["output"]
+            self.cursor = part["next_cursor"]
+        return text
+
+
+    def hush(self):
+        """No prompt, no echo: what is shown from now on is what programs write."""
+        self.type("PS1=; stty -echo; bind 'set enable-bracketed-paste off'; echo QUI''ET")
+        self.expect("QUIET\r\n")
+        return self
+
+    def end(self):
+        return self.read("--max-chars", 16 << 20)["end_cursor"]
+
+
 @pytest.fixture
 def workspace(pyro):
     made = []
 
-    def make(*flags):
-        made.append(Workspace(pyro, *flags))
+    def make(*flags, **options):
+        made.append(Workspace(pyro, *flags, **options))
         return made[-1]
 
     yield make

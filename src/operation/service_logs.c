@@ -1,0 +1,152 @@
+/* What a service wrote: its end, all that is kept, or what comes from now on. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "operation/session_support.h"
+#include "supervisor/log.h"
+
+static const char *const streams[] = {"stdout", "stderr"};
+
+/* Both streams of one service, and how far they were read. */
+struct reading {
+    struct pyro_context *context;
+    struct pyro_session session;
+    const struct pyro_observer *observer;
+    uint64_t positions[ARRAY_SIZE(streams)];
+    bool truncated;
+};
+
+static int fail_read(int r, struct pyro_error *error)
+{
+    return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot read what the service wrote");
+}
+
+/* Where to begin: at the last lines, or at all that is kept. */
+static int find_begin(struct reading *reading, const json_t *parameters, struct pyro_error *error)
+{
+    bool all = pyro_json_boolean(parameters, "all", false);
+    uint64_t lines = (uint64_t)pyro_json_integer(parameters, "tail_lines", 200);
+    for (size_t i = 0; i < ARRAY_SIZE(streams) && !all; i++) {
+        int r = pyro_log_find_tail(reading->session.directory, streams[i], lines,
+                                   &reading->positions[i]);
+        if (r < 0)
+            return fail_read(r, error);
+        reading->truncated |= reading->positions[i] > 0;
+    }
+    return 0;
+}
+
+static int show(const struct reading *reading, size_t stream, const struct pyro_log_part *part,
+                struct pyro_error *error)
+{
+    const struct pyro_observer *observer = reading->observer;
+    if (!observer || !observer->output || part->size == 0)
+        return 0;
+    if (observer->output(observer->userdata, stream ? PYRO_STDERR : PYRO_STDOUT, part->text,
+                         part->size) != 0)
+        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
+    return 0;
+}
+
+/* What there is now of one stream. Gaps are told in the text when `text` is not NULL. */
+static int read_stream(struct reading *reading, size_t stream, struct pyro_buffer *text,
+                       struct pyro_error *error)
+{
+    uint64_t *position = &reading->positions[stream];
+    struct pyro_log_part part;
+    int r;
+    do {
+        r = pyro_log_read(reading->session.directory, streams[stream], PYRO_LOG_BYTES, *position,
+                          UINT64_MAX, &part);
+        if (r < 0)
+            return fail_read(r, error);
+        reading->truncated |= part.start > *position;
+        *position = part.next;
+        r = show(reading, stream, &part, error);
+        if (r == 0 && text && pyro_buffer_append(text, part.text, part.size) < 0)
+            r = pyro_error_no_memory(error);
+        bool more = part.next < part.end;
+        pyro_log_part_finish(&part);
+        if (!more)
+            break;
+    } while (r == 0);
+    return r;
+}
+
+static json_t *to_string(const struct pyro_buffer *text)
+{
+    size_t size;
+    cleanup_free char *valid = pyro_text_to_utf8(pyro_buffer_data(text), text->size, &size);
+    return valid ? json_stringn_nocheck(valid, size) : NULL;
+}
+
+static int answer(struct reading *reading, const json_t *parameters, json_t **ret_result,
+                  struct pyro_error *error)
+{
+    cleanup_json json_t *result =
+        pyro_session_to_json(PYRO_SESSION_SERVICE, parameters, reading->session.record);
+    int r = result ? 0 : pyro_error_no_memory(error);
+    for (size_t i = 0; i < ARRAY_SIZE(streams) && r == 0; i++) {
+        struct pyro_buffer text;
+        pyro_buffer_init(&text, 2 * PYRO_SERVICE_LOG_KEEP);
+        r = read_stream(reading, i, &text, error);
+        if (r == 0 && json_object_set_new(result, streams[i], to_string(&text)) < 0)
+            r = pyro_error_no_memory(error);
+        pyro_buffer_finish(&text);
+    }
+    if (r < 0)
+        return r;
+    bool all = pyro_json_boolean(parameters, "all", false);
+    json_object_set_new(result, "tail_lines",
+                        all ? json_null() : json_incref(json_object_get(parameters, "tail_lines")));
+    json_object_set_new(result, "truncated", json_boolean(reading->truncated));
+    *ret_result = steal_pointer(&result);
+    return 0;
+}
+
+/* Shows what comes until the service has ended. */
+static int follow(struct reading *reading, struct pyro_error *error)
+{
+    struct pyro_session_watch watch = {reading->context, &reading->session, reading->observer,
+                                       NULL};
+    int r = 0;
+    bool runs = true;
+    while (r == 0 && runs) {
+        runs = pyro_session_is_running(reading->session.record);
+        for (size_t i = 0; i < ARRAY_SIZE(streams) && r == 0; i++)
+            r = read_stream(reading, i, NULL, error);
+        if (r == 0 && runs)
+            r = pyro_session_watch(&watch, reading->positions, UINT64_MAX, error);
+    }
+    pyro_client_destroy(watch.client);
+    return r;
+}
+
+static int check_follow(const struct reading *reading, struct pyro_error *error)
+{
+    if (reading->observer && reading->observer->output)
+        return 0;
+    pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
+                   "follow shows output as it comes: it has no place in one result");
+    pyro_error_field(error, "follow");
+    return pyro_error_hint(error, "leave out --json");
+}
+
+PYRO_SESSION_HANDLER(service_logs)
+{
+    struct reading reading = {.context = context, .observer = observer};
+    bool follows = pyro_json_boolean(parameters, "follow", false);
+    int r = follows ? check_follow(&reading, error) : 0;
+    if (r < 0)
+        return r;
+    r = pyro_session_find(context, parameters, PYRO_SESSION_SERVICE, &reading.session, error);
+    if (r == 0)
+        r = find_begin(&reading, parameters, error);
+    if (r == 0 && follows)
+        r = follow(&reading, error);
+    if (r == 0)
+        r = answer(&reading, parameters, ret_result, error);
+    pyro_session_finish(&reading.session);
+    return r;
+}

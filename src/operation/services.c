@@ -1,0 +1,229 @@
+/* Services of a workspace: start, look, stop. Their output is service_logs.c. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "operation/command.h"
+#include "operation/session_support.h"
+#include "operation/workspace_support.h"
+#include "supervisor/bundle.h"
+#include "supervisor/log.h"
+#include "wire/message.h"
+
+/* One that is to be started. */
+struct start {
+    struct pyro_context *context;
+    const json_t *parameters;
+    const struct pyro_observer *observer;
+    const char *name;
+    struct pyro_command command;
+    char *cwd;
+};
+
+static int check_name(const char *name, struct pyro_error *error)
+{
+    if (pyro_session_name_is_valid(name))
+        return 0;
+    pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
+                   "service_name must be a letter or digit and up to 63 more letters, digits, "
+                   "'.', '_' or '-', not '%.80s'",
+                   name);
+    return pyro_error_field(error, "service_name");
+}
+
+/* What the probe looks at: the readiness's one member that is not its type. */
+static const char *target_of(const json_t *readiness)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)readiness, key, value)
+    {
+        if (strcmp(key, "type") != 0)
+            return json_string_value(value);
+    }
+    return "";
+}
+
+static bool is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    return colon && colon > text && digits > 0 && digits <= 5 && colon[1 + digits] == '\0';
+}
+
+/* What a probe could only find out by waiting in vain. */
+static int check_readiness(const json_t *readiness, struct pyro_error *error)
+{
+    const char *type = pyro_json_text(readiness, "type", ""), *target = target_of(readiness);
+    const char *wanted = NULL;
+    if (strcmp(type, "tcp") == 0 && !is_address(target))
+        wanted = "HOST:PORT, for example 127.0.0.1:8000";
+    if (strcmp(type, "http") == 0 && strncmp(target, "http://", strlen("http://")) != 0)
+        wanted = "a URL that begins with http://, for example http://127.0.0.1:8000/";
+    if (!wanted)
+        return 0;
+    pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER, "readiness by %s needs %s, not '%.200s'",
+                   type, wanted, target);
+    return pyro_error_field(error, "readiness");
+}
+
+static json_t *describe(const struct start *start)
+{
+    const json_t *parameters = start->parameters;
+    json_t *readiness = json_object_get(parameters, "readiness");
+    cleanup_json json_t *probe =
+        readiness ? json_pack("{s:s, s:s}", "type", pyro_json_text(readiness, "type", ""), "target",
+                              target_of(readiness))
+                  : json_null();
+    double limit = pyro_json_real(parameters, "ready_timeout_seconds", 30);
+    return json_pack("{s:s, s:s, s:{s:s, s:s, s:O?}, s:O, s:I, s:I}", "request", "service_start",
+                     "name", start->name, "record", "command", start->command.display, "cwd",
+                     start->cwd, "readiness", readiness, "probe", probe, "interval_ms",
+                     (json_int_t)pyro_json_integer(parameters, "ready_interval_ms", 500),
+                     "limit_ms", (json_int_t)(limit * 1000));
+}
+
+/* The last lines of one stream, as far as they fit. */
+static void append_tail(const struct pyro_session *session, const char *stream, size_t most,
+                        char *text, size_t size)
+{
+    enum { LINES = 10 };
+    uint64_t from;
+    struct pyro_log_part part = {0};
+    size_t used = strlen(text);
+    if (pyro_log_find_tail(session->directory, stream, LINES, &from) == 0 &&
+        pyro_log_read(session->directory, stream, PYRO_LOG_BYTES, from, UINT64_MAX, &part) == 0 &&
+        part.size > 0) {
+        size_t cut = part.size > most ? part.size - most : 0;
+        snprintf(text + used, size - used, "\n%s: %s%s", stream, cut ? "…" : "", part.text + cut);
+    }
+    pyro_log_part_finish(&part);
+}
+
+/* Why it did not come up, with what it said itself. */
+static int fail(const struct start *start, const json_t *record, struct pyro_error *error)
+{
+    char said[1024] = "";
+    struct pyro_session session;
+    if (pyro_session_find(start->context, start->parameters, PYRO_SESSION_SERVICE, &session,
+                          NULL) == 0) {
+        append_tail(&session, "stderr", 600, said, sizeof(said));
+        append_tail(&session, "stdout", 300, said, sizeof(said));
+    }
+    pyro_session_finish(&session);
+    cleanup_free char *shown = pyro_text_to_utf8(said, strlen(said), NULL);
+    pyro_error_set(error, PYRO_ERROR_SERVICE_FAILED, "the service %s failed: %s%s", start->name,
+                   pyro_json_text(record, "stop_reason", "it ended"), shown ? shown : "");
+    return pyro_error_hint(error,
+                           "nothing of it runs any more; `pyro workspace service logs %s %s` "
+                           "shows all it wrote",
+                           pyro_json_text(start->parameters, "workspace_id", ""), start->name);
+}
+
+static int request(const struct start *start, json_t **ret_result, struct pyro_error *error)
+{
+    char *none[] = {NULL};
+    const struct pyro_exec exec = {
+        .arguments = start->command.arguments, .environment = none, .directory = start->cwd};
+    struct pyro_client *client;
+    cleanup_json json_t *asked = describe(start), *answer = NULL;
+    if (!asked)
+        return pyro_error_no_memory(error);
+    if (pyro_workspace_connect(start->context, start->parameters, &client, error) < 0)
+        return -1;
+    int r = pyro_client_request_exec(client, asked, &exec, start->observer, &answer, error);
+    pyro_client_destroy(client);
+    if (r < 0)
+        return r;
+    const json_t *record = json_object_get(answer, "record");
+    if (!json_is_real(json_object_get(record, "ready_at")))
+        return fail(start, record, error);
+    *ret_result = pyro_session_to_json(PYRO_SESSION_SERVICE, start->parameters, record);
+    return *ret_result ? 0 : pyro_error_no_memory(error);
+}
+
+PYRO_SESSION_HANDLER(service_start)
+{
+    struct start start = {.context = context,
+                          .parameters = parameters,
+                          .observer = observer,
+                          .name = pyro_json_text(parameters, "service_name", "")};
+    if (check_name(start.name, error) < 0 ||
+        check_readiness(json_object_get(parameters, "readiness"), error) < 0)
+        return -1;
+    int r = pyro_command_init(&start.command, json_object_get(parameters, "command"), error);
+    if (r == 0) {
+        start.cwd = pyro_guest_directory(pyro_json_text(parameters, "cwd", "/workspace"));
+        r = start.cwd ? request(&start, ret_result, error) : pyro_error_no_memory(error);
+    }
+    free(start.cwd);
+    pyro_command_finish(&start.command);
+    return r;
+}
+
+PYRO_SESSION_HANDLER(service_list)
+{
+    (void)observer;
+    struct pyro_vm_record record;
+    if (pyro_workspace_find(context, parameters, &record, error) < 0)
+        return -1;
+    const char *id = pyro_json_text(parameters, "workspace_id", "");
+    cleanup_json json_t *services = pyro_sessions_to_json(
+        context, record.vm_id, id, PYRO_SESSION_SERVICE, strcmp(record.state, "started") == 0);
+    pyro_vm_record_finish(&record);
+    *ret_result = json_pack("{s:s, s:i, s:i, s:O}", "workspace_id", id, "count",
+                            (int)json_array_size(services), "running_count",
+                            pyro_sessions_count_running(services), "services", services);
+    return *ret_result ? 0 : pyro_error_no_memory(error);
+}
+
+PYRO_SESSION_HANDLER(service_status)
+{
+    (void)observer;
+    struct pyro_session session;
+    int r = pyro_session_find(context, parameters, PYRO_SESSION_SERVICE, &session, error);
+    if (r == 0) {
+        *ret_result = pyro_session_to_json(PYRO_SESSION_SERVICE, parameters, session.record);
+        r = *ret_result ? 0 : pyro_error_no_memory(error);
+    }
+    pyro_session_finish(&session);
+    return r;
+}
+
+/* True when it was this call that ended it. */
+static int stop(struct pyro_context *context, const json_t *parameters,
+                const struct pyro_observer *observer, struct pyro_session *session,
+                bool *ret_was_running, struct pyro_error *error)
+{
+    struct pyro_client *client;
+    cleanup_json json_t *answer = NULL;
+    cleanup_json json_t *asked =
+        json_pack("{s:s, s:s, s:I}", "request", "service_stop", "name", session->name, "grace_ms",
+                  (json_int_t)(pyro_json_real(parameters, "grace_seconds", 10) * 1000));
+    if (!asked)
+        return pyro_error_no_memory(error);
+    if (pyro_workspace_connect(context, parameters, &client, error) < 0)
+        return -1;
+    int r = pyro_client_request(client, asked, NULL, 0, observer, &answer, error);
+    pyro_client_destroy(client);
+    *ret_was_running = pyro_json_boolean(answer, "was_running", false);
+    return r < 0 ? r : pyro_session_refresh(context, session, error);
+}
+
+PYRO_SESSION_HANDLER(service_stop)
+{
+    struct pyro_session session;
+    bool was_running = false;
+    int r = pyro_session_find(context, parameters, PYRO_SESSION_SERVICE, &session, error);
+    if (r == 0 && pyro_session_is_running(session.record))
+        r = stop(context, parameters, observer, &session, &was_running, error);
+    if (r == 0) {
+        *ret_result = pyro_session_to_json(PYRO_SESSION_SERVICE, parameters, session.record);
+        r = *ret_result &&
+                    json_object_set_new(*ret_result, "was_running", json_boolean(was_running)) == 0
+                ? 0
+                : pyro_error_no_memory(error);
+    }
+    pyro_session_finish(&session);
+    return r;
+}

@@ -1,0 +1,203 @@
+#include "operation/session_support.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "operation/workspace_support.h"
+#include "supervisor/bundle.h"
+
+static const char *const name_parameters[] = {
+    [PYRO_SESSION_SERVICE] = "service_name", [PYRO_SESSION_SHELL] = "shell_id"};
+
+static int fail_unknown(const struct pyro_session *session, const char *workspace_id,
+                        struct pyro_error *error)
+{
+    bool is_service = session->kind == PYRO_SESSION_SERVICE;
+    pyro_error_set(error, is_service ? PYRO_ERROR_UNKNOWN_SERVICE : PYRO_ERROR_UNKNOWN_SHELL,
+                   "the workspace %s has no %s '%.80s'", workspace_id,
+                   is_service ? "service" : "shell", session->name);
+    pyro_error_field(error, name_parameters[session->kind]);
+    return pyro_error_hint(error,
+                           is_service ? "`pyro workspace service list %s` shows those it has"
+                                      : "`pyro workspace status %s` shows those it has",
+                           workspace_id);
+}
+
+/* The bundle tells most of the time; only a workspace that is not there needs the store. */
+static int open_bundle(struct pyro_context *context, const json_t *parameters, const char *vm_id,
+                       struct pyro_error *error)
+{
+    struct pyro_vm_record record;
+    int directory;
+    if (pyro_bundle_open(&context->home, vm_id, &directory, NULL) == 0)
+        return directory;
+    if (pyro_workspace_find(context, parameters, &record, error) < 0)
+        return -1;
+    pyro_vm_record_finish(&record);
+    return pyro_bundle_open(&context->home, vm_id, &directory, error) < 0 ? -1 : directory;
+}
+
+int pyro_session_refresh(const struct pyro_context *context, struct pyro_session *session,
+                         struct pyro_error *error)
+{
+    int r = 0;
+    json_t *record = pyro_session_read(session->directory, &r);
+    if (!record)
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot read the record of %s",
+                                    session->name);
+    json_decref(session->record);
+    session->record = record;
+    if (pyro_session_is_running(record) && !pyro_bundle_is_live(&context->home, session->vm_id))
+        pyro_session_lose(record, "its guest ended first", 0);
+    return 0;
+}
+
+int pyro_session_find(struct pyro_context *context, const json_t *parameters,
+                      enum pyro_session_kind kind, struct pyro_session *ret_session,
+                      struct pyro_error *error)
+{
+    *ret_session =
+        (struct pyro_session){.kind = kind,
+                              .name = pyro_json_text(parameters, name_parameters[kind], ""),
+                              .directory = -1};
+    if (pyro_workspace_vm(parameters, ret_session->vm_id, error) < 0 ||
+        pyro_home_create(&context->home, error) < 0)
+        return -1;
+    cleanup_close int bundle = open_bundle(context, parameters, ret_session->vm_id, error);
+    if (bundle < 0)
+        return -1;
+    ret_session->directory = pyro_session_open(bundle, kind, ret_session->name, false);
+    if (ret_session->directory == -ENOENT)
+        return fail_unknown(ret_session, pyro_json_text(parameters, "workspace_id", ""), error);
+    if (ret_session->directory < 0)
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, ret_session->directory,
+                                    "cannot open what is kept of %s", ret_session->name);
+    return pyro_session_refresh(context, ret_session, error);
+}
+
+void pyro_session_finish(struct pyro_session *session)
+{
+    if (session->directory >= 0)
+        close(steal_fd(&session->directory));
+    json_decref(steal_pointer(&session->record));
+}
+
+static const char *const service_keys[] = {"state",     "command",     "cwd",      "pid",
+                                           "exit_code", "started_at",  "ready_at", "ended_at",
+                                           "readiness", "stop_reason", NULL};
+static const char *const shell_keys[] = {"state",      "cwd",      "cols",      "rows", "pid",
+                                         "started_at", "ended_at", "exit_code", NULL};
+
+static json_t *to_json(enum pyro_session_kind kind, const char *workspace_id, const char *name,
+                       const json_t *record)
+{
+    const char *const *keys = kind == PYRO_SESSION_SERVICE ? service_keys : shell_keys;
+    json_t *result =
+        json_pack("{s:s, s:s}", "workspace_id", workspace_id, name_parameters[kind], name);
+    for (; result && *keys; keys++) {
+        json_t *value = json_object_get(record, *keys);
+        json_object_set_new(result, *keys, value ? json_incref(value) : json_null());
+    }
+    return result;
+}
+
+json_t *pyro_session_to_json(enum pyro_session_kind kind, const json_t *parameters,
+                             const json_t *record)
+{
+    const char *name = pyro_json_text(parameters, name_parameters[kind], NULL);
+    if (!name) /* a new shell has its name from the supervisor */
+        name = pyro_json_text(record, name_parameters[kind], "");
+    return to_json(kind, pyro_json_text(parameters, "workspace_id", ""), name, record);
+}
+
+json_t *pyro_sessions_to_json(const struct pyro_context *context, const char *vm_id,
+                              const char *workspace_id, enum pyro_session_kind kind, bool is_live)
+{
+    cleanup_close int bundle = -1;
+    if (pyro_bundle_open(&context->home, vm_id, &bundle, NULL) < 0)
+        return json_array();
+    cleanup_json json_t *names = pyro_session_list(bundle, kind);
+    json_t *list = names ? json_array() : NULL, *name;
+    size_t index;
+    json_array_foreach(names, index, name)
+    {
+        int r;
+        const char *text = json_string_value(name);
+        cleanup_close int directory = pyro_session_open(bundle, kind, text, false);
+        cleanup_json json_t *record = directory < 0 ? NULL : pyro_session_read(directory, &r);
+        if (!record) /* it is being made, or was refused */
+            continue;
+        if (!is_live && pyro_session_is_running(record))
+            pyro_session_lose(record, "its guest ended first", 0);
+        json_array_append_new(list, to_json(kind, workspace_id, text, record));
+    }
+    return list;
+}
+
+int pyro_sessions_count_running(const json_t *records)
+{
+    size_t index;
+    const json_t *record;
+    int count = 0;
+    json_array_foreach((json_t *)records, index, record) count +=
+        strcmp(pyro_json_text(record, "state", ""), "running") == 0;
+    return count;
+}
+
+char *pyro_guest_directory(const char *path)
+{
+    return *path == '/' ? strdup(path) : pyro_text_format(PYRO_WORKSPACE_PATH "/%s", path);
+}
+
+static json_t *watch_request(const struct pyro_session *session, const uint64_t *positions,
+                             uint64_t timeout_ms)
+{
+    enum { MOST_MS = 600 * 1000 };
+    bool is_service = session->kind == PYRO_SESSION_SERVICE;
+    json_t *list = is_service
+                       ? json_pack("[I, I]", (json_int_t)positions[0], (json_int_t)positions[1])
+                       : json_pack("[I]", (json_int_t)positions[0]);
+    return json_pack("{s:s, s:b, s:s, s:o, s:I}", "request", "session_watch", "is_service",
+                     is_service, "name", session->name, "positions", list, "wait_ms",
+                     (json_int_t)MIN(timeout_ms, (uint64_t)MOST_MS));
+}
+
+/* One that is told of is as fresh as can be; of one that has ended the files tell. */
+static int take_record(const struct pyro_session_watch *watch, json_t *record,
+                       struct pyro_error *error)
+{
+    if (!record)
+        return pyro_session_refresh(watch->context, watch->session, error);
+    json_decref(watch->session->record);
+    watch->session->record = json_incref(record);
+    return 0;
+}
+
+/* A supervisor that cannot be reached is gone, which its bundle's lock tells, or has too many
+ * clients: one looks again a little later. */
+int pyro_session_watch(struct pyro_session_watch *watch, const uint64_t *positions,
+                       uint64_t timeout_ms, struct pyro_error *error)
+{
+    enum { AGAIN_MS = 20 };
+    struct pyro_error why = PYRO_ERROR_INIT;
+    cleanup_json json_t *answer = NULL;
+    cleanup_json json_t *asked = watch_request(watch->session, positions, timeout_ms);
+    if (!watch->client && pyro_client_connect(&watch->context->home, watch->session->vm_id,
+                                              &watch->client, NULL) < 0) {
+        int cancel_fd = watch->observer ? watch->observer->cancel_fd : -1;
+        struct pollfd polled = {.fd = cancel_fd, .events = POLLIN};
+        if (poll(&polled, 1, (int)MIN(timeout_ms, (uint64_t)AGAIN_MS)) > 0)
+            return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
+        return pyro_session_refresh(watch->context, watch->session, error);
+    }
+    if (pyro_client_request(watch->client, asked, NULL, 0, watch->observer, &answer, &why) == 0)
+        return take_record(watch, json_object_get(answer, "record"), error);
+    pyro_client_destroy(steal_pointer(&watch->client));
+    return why.code == PYRO_ERROR_CANCELLED
+               ? pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled")
+               : pyro_session_refresh(watch->context, watch->session, error);
+}

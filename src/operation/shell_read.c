@@ -1,0 +1,155 @@
+/* What a shell's terminal showed, from a cursor on. Its files are read as they are: the workspace's
+ * supervisor has no part in it, and need not live. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "operation/plain.h"
+#include "operation/session_support.h"
+#include "supervisor/log.h"
+
+enum { IDLE_LIMIT_MS = 10 * 1000 }; /* for output that never settles, unless wait_ms says more */
+
+struct reading {
+    struct pyro_context *context;
+    struct pyro_session session;
+    const struct pyro_observer *observer;
+    uint64_t cursor, most;
+    struct pyro_log_part part;
+};
+
+static bool runs(const struct reading *reading)
+{
+    return pyro_session_is_running(reading->session.record);
+}
+
+/* The record was read before: if that says it is over, all it showed is there. */
+static int look(struct reading *reading, struct pyro_error *error)
+{
+    pyro_log_part_finish(&reading->part);
+    int r = pyro_log_read(reading->session.directory, "output", PYRO_LOG_CHARACTERS,
+                          reading->cursor, reading->most, &reading->part);
+    return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
+                                        "cannot read what the shell showed")
+                 : 0;
+}
+
+static int check_cursor(const struct reading *reading, struct pyro_error *error)
+{
+    if (reading->cursor <= reading->part.end)
+        return 0;
+    pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
+                   "cursor %llu is beyond what the shell %s has shown (%llu characters)",
+                   (unsigned long long)reading->cursor, reading->session.name,
+                   (unsigned long long)reading->part.end);
+    pyro_error_field(error, "cursor");
+    return pyro_error_hint(error, "use the next_cursor of the read before, or 0");
+}
+
+/* Until something is there, then until nothing more came for `idle_ms`, in all until the deadline.
+ * More than fits into one read is not waited for. */
+static int wait(struct reading *reading, uint64_t wait_ms, uint64_t idle_ms,
+                struct pyro_error *error)
+{
+    struct pyro_session_watch watch = {reading->context, &reading->session, reading->observer,
+                                       NULL};
+    uint64_t changed = pyro_now_ms(), now = changed;
+    uint64_t deadline = now + (wait_ms > 0 || idle_ms == 0 ? wait_ms : IDLE_LIMIT_MS);
+    uint64_t end = reading->part.end;
+    int r = 0;
+    for (;;) {
+        bool some = end > reading->cursor, full = reading->part.next < end;
+        uint64_t until = some || wait_ms == 0 ? MIN(changed + idle_ms, deadline) : deadline;
+        if (!runs(reading) || full || now >= until)
+            break;
+        r = pyro_session_watch(&watch, &end, until - now, error);
+        if (r == 0)
+            r = look(reading, error);
+        if (r < 0)
+            break;
+        now = pyro_now_ms();
+        changed = reading->part.end > end ? now : changed;
+        end = reading->part.end;
+    }
+    pyro_client_destroy(watch.client);
+    return r;
+}
+
+static int show(const struct reading *reading, const char *text, size_t size,
+                struct pyro_error *error)
+{
+    const struct pyro_observer *observer = reading->observer;
+    if (!observer || !observer->output || size == 0)
+        return 0;
+    if (observer->output(observer->userdata, PYRO_STDOUT, text, size) != 0)
+        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
+    return 0;
+}
+
+/* Without what only a terminal understands; half a sequence at the end is left for the next read.
+ */
+static int make_plain(struct reading *reading, struct pyro_error *error)
+{
+    struct pyro_log_part *part = &reading->part;
+    size_t used, size;
+    bool is_end = part->next == part->end && !runs(reading);
+    char *plain = pyro_plain_text(part->text ? part->text : "", part->size, is_end, &used, &size);
+    if (!plain)
+        return pyro_error_no_memory(error);
+    part->next -= pyro_text_count(part->text + used, part->size - used);
+    free(part->text);
+    part->text = plain;
+    part->size = size;
+    return 0;
+}
+
+static int answer(const struct reading *reading, const json_t *parameters, json_t **ret_result,
+                  struct pyro_error *error)
+{
+    const struct pyro_log_part *part = &reading->part;
+    uint64_t lost = part->start - MIN(reading->cursor, part->start);
+    json_t *result = pyro_session_to_json(PYRO_SESSION_SHELL, parameters, reading->session.record);
+    cleanup_json json_t *own =
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:b}", "output",
+                  json_stringn_nocheck(part->text ? part->text : "", part->size), "cursor",
+                  (json_int_t)part->start, "next_cursor", (json_int_t)part->next, "end_cursor",
+                  (json_int_t)part->end, "lost_chars", (json_int_t)lost, "truncated",
+                  lost > 0 || part->next < part->end);
+    if (!result || !own || json_object_update(result, own) < 0) {
+        json_decref(result);
+        return pyro_error_no_memory(error);
+    }
+    *ret_result = result;
+    return show(reading, part->text, part->size, error);
+}
+
+static int run(struct reading *reading, const json_t *parameters, json_t **ret_result,
+               struct pyro_error *error)
+{
+    uint64_t wait_ms = (uint64_t)pyro_json_integer(parameters, "wait_ms", 0);
+    uint64_t idle_ms = (uint64_t)pyro_json_integer(parameters, "wait_for_idle_ms", 0);
+    if (look(reading, error) < 0 || check_cursor(reading, error) < 0)
+        return -1;
+    bool some = reading->part.end > reading->cursor;
+    if (runs(reading) && (idle_ms > 0 || (wait_ms > 0 && !some)) &&
+        wait(reading, wait_ms, idle_ms, error) < 0)
+        return -1;
+    if (pyro_json_boolean(parameters, "plain", false) && make_plain(reading, error) < 0)
+        return -1;
+    return answer(reading, parameters, ret_result, error);
+}
+
+PYRO_SESSION_HANDLER(shell_read)
+{
+    struct reading reading = {.context = context,
+                              .observer = observer,
+                              .cursor = (uint64_t)pyro_json_integer(parameters, "cursor", 0),
+                              .most = (uint64_t)pyro_json_integer(parameters, "max_chars", 65536)};
+    int r = pyro_session_find(context, parameters, PYRO_SESSION_SHELL, &reading.session, error);
+    if (r == 0)
+        r = run(&reading, parameters, ret_result, error);
+    pyro_log_part_finish(&reading.part);
+    pyro_session_finish(&reading.session);
+    return r;
+}

@@ -1,0 +1,294 @@
+/* What services and shells have in common: a record that is on disk before the guest hears of the
+ * session and again before anybody hears of its end, and clients that wait for one or the other. */
+#include "supervisor/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/macros.h"
+#include "supervisor/command.h"
+
+static void lose(int bundle, enum pyro_session_kind kind, const char *name)
+{
+    int r;
+    cleanup_close int directory = pyro_session_open(bundle, kind, name, false);
+    cleanup_json json_t *record = directory < 0 ? NULL : pyro_session_read(directory, &r);
+    if (!record || !pyro_session_is_running(record))
+        return;
+    pyro_session_lose(record, "its guest ended first", 0);
+    pyro_json_file_replace_at(directory, "record.json", record, false);
+}
+
+void sessions_sweep(struct supervisor *supervisor)
+{
+    static const enum pyro_session_kind kinds[] = {PYRO_SESSION_SERVICE, PYRO_SESSION_SHELL};
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        cleanup_json json_t *names = pyro_session_list(supervisor->directory, kinds[i]);
+        size_t index;
+        json_t *name;
+        json_array_foreach(names, index, name)
+            lose(supervisor->directory, kinds[i], json_string_value(name));
+    }
+}
+
+struct session *session_find(struct supervisor *supervisor, enum pyro_session_kind kind,
+                             const char *name)
+{
+    struct session *session = supervisor->sessions;
+    while (session && (session->kind != kind || strcmp(session->name, name) != 0))
+        session = session->next;
+    return session;
+}
+
+static int refuse(const char *name, int r, struct pyro_error *error)
+{
+    pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot write down %s", name);
+    return pyro_error_hint(error, "see that there is room where pyro's home is");
+}
+
+struct session *session_create(struct supervisor *supervisor, enum pyro_session_kind kind,
+                               const char *name, json_t *record, struct pyro_error *error)
+{
+    struct session *session = NULL;
+    cleanup_close int directory = -1;
+    if (supervisor->session_count >= SESSIONS_MAX) {
+        pyro_error_set(error, PYRO_ERROR_WRONG_STATE,
+                       "cannot start %s: %d services and shells run already", name, SESSIONS_MAX);
+        pyro_error_hint(error, "stop or close those that are not needed any more");
+    } else if ((directory = pyro_session_open(supervisor->directory, kind, name, true)) < 0) {
+        refuse(name, directory, error);
+    } else if (!(session = calloc(1, sizeof(*session)))) {
+        pyro_error_no_memory(error);
+    }
+    if (!session) {
+        json_decref(record);
+        return NULL;
+    }
+    *session = (struct session){.supervisor = supervisor,
+                                .kind = kind,
+                                .directory = steal_fd(&directory),
+                                .record = record,
+                                .logs = {{.fd = -1}, {.fd = -1}},
+                                .next = supervisor->sessions};
+    snprintf(session->name, sizeof(session->name), "%s", name);
+    pyro_buffer_init(&session->input, SHELL_INPUT_MAX);
+    supervisor->sessions = session;
+    supervisor->session_count++;
+    session_set(session, "started_at", json_real(pyro_wall_seconds()));
+    int r = session_write(session);
+    if (r == 0)
+        return session;
+    refuse(name, r, error);
+    session_discard(session);
+    return NULL;
+}
+
+/* Frees the one that `at` points to; it points to the next one then. */
+static void drop(struct waiter **at)
+{
+    struct waiter *waiter = *at;
+    *at = waiter->next;
+    pyro_timer_stop(&waiter->timer);
+    free(waiter);
+}
+
+static void forget(struct session *session)
+{
+    struct supervisor *supervisor = session->supervisor;
+    for (struct session **at = &supervisor->sessions; *at; at = &(*at)->next) {
+        if (*at == session) {
+            *at = session->next;
+            break;
+        }
+    }
+    supervisor->session_count--;
+    pyro_timer_stop(&session->grace);
+    pyro_timer_stop(&session->prompt);
+    for (size_t i = 0; i < ARRAY_SIZE(session->logs); i++)
+        pyro_log_writer_finish(&session->logs[i]);
+    while (session->waiters)
+        drop(&session->waiters);
+    pyro_buffer_finish(&session->input);
+    close(session->directory);
+    json_decref(session->record);
+    free(session);
+}
+
+void session_discard(struct session *session)
+{
+    cleanup_free char *path = NULL;
+    const char *room = session->kind == PYRO_SESSION_SERVICE ? "services" : "shells";
+    if (asprintf(&path, "%s/%s", room, session->name) >= 0)
+        pyro_tree_remove_at(session->supervisor->directory, path);
+    forget(session);
+}
+
+void session_set(struct session *session, const char *key, json_t *value)
+{
+    json_object_set_new(session->record, key, value);
+}
+
+int session_write(struct session *session)
+{
+    int r = pyro_json_file_replace_at(session->directory, "record.json", session->record, false);
+    if (r < 0)
+        fprintf(stderr, "pyro-supervisor: record of %s: %s\n", session->name, strerror(-r));
+    return r;
+}
+
+struct waiter *session_wait(struct session *session, struct client *client, uint32_t stream,
+                            enum wait_kind kind)
+{
+    struct waiter *waiter = calloc(1, sizeof(*waiter));
+    if (!waiter)
+        return NULL;
+    *waiter = (struct waiter){.session = session,
+                              .client = client,
+                              .stream = stream,
+                              .kind = kind,
+                              .next = session->waiters};
+    session->waiters = waiter;
+    return waiter;
+}
+
+/* With `error`, that is the answer. */
+static void answer(struct session *session, enum wait_kind kind, const struct pyro_error *error)
+{
+    struct waiter **at = &session->waiters;
+    while (*at) {
+        struct waiter *waiter = *at;
+        if (waiter->kind != kind) {
+            at = &waiter->next;
+            continue;
+        }
+        if (error)
+            request_answer_error(waiter->client, waiter->stream, error);
+        else
+            request_answer(waiter->client, waiter->stream,
+                           json_pack("{s:O, s:b}", "record", session->record, "was_running", 1));
+        drop(at);
+    }
+}
+
+void session_answer(struct session *session, enum wait_kind kind)
+{
+    answer(session, kind, NULL);
+}
+
+void session_answer_error(struct session *session, enum wait_kind kind,
+                          const struct pyro_error *error)
+{
+    answer(session, kind, error);
+}
+
+static void watched_enough(struct pyro_timer *timer)
+{
+    struct waiter *waiter = timer->userdata, **at = &waiter->session->waiters;
+    while (*at != waiter)
+        at = &(*at)->next;
+    request_answer(waiter->client, waiter->stream,
+                   json_pack("{s:O}", "record", waiter->session->record));
+    drop(at);
+}
+
+/* Whether one of its logs is longer than the client knows. */
+static bool has_news(const struct session *session, const json_t *positions)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(session->logs); i++) {
+        const json_t *position = json_array_get(positions, i);
+        if (json_is_integer(position) &&
+            session->logs[i].position > (uint64_t)json_integer_value(position))
+            return true;
+    }
+    return false;
+}
+
+int session_watch(struct client *client, uint32_t stream, const json_t *request,
+                  struct pyro_error *error)
+{
+    enum { MOST_MS = 1000 * 1000 };
+    bool is_service = pyro_json_boolean(request, "is_service", false);
+    struct session *session =
+        session_find(client->supervisor, is_service ? PYRO_SESSION_SERVICE : PYRO_SESSION_SHELL,
+                     pyro_json_text(request, "name", ""));
+    int64_t wait_ms = pyro_json_integer(request, "wait_ms", 0);
+    if (!session || has_news(session, json_object_get(request, "positions"))) {
+        request_answer(client, stream,
+                       session ? json_pack("{s:O}", "record", session->record) : json_object());
+        return 0;
+    }
+    struct waiter *waiter = session_wait(session, client, stream, WAIT_OUTPUT);
+    if (!waiter)
+        return pyro_error_no_memory(error);
+    pyro_timer_start(&client->supervisor->loop, &waiter->timer,
+                     (uint64_t)MIN(MAX(wait_ms, (int64_t)0), (int64_t)MOST_MS), watched_enough,
+                     waiter);
+    return 0;
+}
+
+static void grace_over(struct pyro_timer *timer)
+{
+    struct session *session = timer->userdata;
+    if (session->command)
+        command_kill(session->command);
+}
+
+void session_ask(struct session *session, uint32_t grace_ms, const char *why)
+{
+    if (session->is_asked)
+        return;
+    session->is_asked = true;
+    snprintf(session->why, sizeof(session->why), "%s", why);
+    pyro_timer_start(&session->supervisor->loop, &session->grace, grace_ms, grace_over, session);
+}
+
+void session_end(struct session *session)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(session->logs); i++)
+        pyro_log_writer_finish(&session->logs[i]);
+    session_set(session, "ended_at", json_real(pyro_wall_seconds()));
+    session_write(session);
+    session_answer(session, WAIT_START);
+    session_answer(session, WAIT_END);
+    session_answer(session, WAIT_OUTPUT);
+    forget(session);
+}
+
+/* A service that nobody waits for any more before it is ready goes, like a command whose client
+ * goes: nobody would ever hear of it. */
+void sessions_client_gone(struct client *client)
+{
+    for (struct session *session = client->supervisor->sessions, *next; session; session = next) {
+        struct waiter **at = &session->waiters;
+        bool was_start = false;
+        next = session->next;
+        while (*at) {
+            struct waiter *waiter = *at;
+            if (waiter->client != client) {
+                at = &waiter->next;
+                continue;
+            }
+            was_start |= waiter->kind == WAIT_START;
+            drop(at);
+        }
+        if (was_start && session->kind == PYRO_SESSION_SERVICE)
+            service_abort(session, "who started it went away before it was ready");
+    }
+}
+
+void session_describe_exit(const struct pyro_exited *exited, char *text, size_t size)
+{
+    if (exited->kind == PYRO_EXIT_SIGNAL)
+        snprintf(text, size, "signal %u (SIG%s)", exited->value,
+                 sigabbrev_np((int)exited->value) ? sigabbrev_np((int)exited->value) : "?");
+    else if (exited->kind == PYRO_EXIT_UNSTARTED)
+        snprintf(text, size, "it could not be started: %s", strerror((int)exited->value));
+    else
+        snprintf(text, size, "exit status %u", exited->value);
+}

@@ -1,0 +1,118 @@
+/* Services and shells: commands of a workspace that belong to no client. What is known of one lies
+ * in a directory of the bundle (session_record.h), also after its end; a `struct session` is there
+ * while it runs. Private to pyro-supervisor.
+ *
+ *   session.c   what both have in common: record, end, who waits for what
+ *   service.c   services: readiness, stopping
+ *   shell.c     shells: a terminal, its input
+ *   request.c   what clients ask of them
+ */
+#ifndef PYRO_SUPERVISOR_SESSION_H
+#define PYRO_SUPERVISOR_SESSION_H
+
+#include <jansson.h>
+
+#include "supervisor/log.h"
+#include "supervisor/session_record.h"
+#include "supervisor/supervisor.h"
+
+enum {
+    SESSIONS_MAX = 192, /* the agent takes 256 commands, some are to be left for others */
+    ABORT_GRACE_MS = 2000,
+    SHELL_INPUT_MAX = 4 * 1024 * 1024, /* that its programs do not read yet */
+};
+
+/* What the answer to a request waits for. Everything ends with the session. */
+enum wait_kind { WAIT_START, WAIT_END, WAIT_OUTPUT };
+
+struct waiter {
+    struct session *session;
+    struct client *client;
+    uint32_t stream;
+    enum wait_kind kind;
+    struct pyro_timer timer; /* of WAIT_OUTPUT: answered then all the same */
+    struct waiter *next;
+};
+
+struct session {
+    struct supervisor *supervisor;
+    enum pyro_session_kind kind;
+    char name[PYRO_SESSION_NAME_SIZE];
+    int directory;                  /* the session's own */
+    json_t *record;                 /* as it was written down last */
+    struct command *command;        /* NULL: it is over */
+    struct pyro_log_writer logs[2]; /* stdout and stderr; a shell has the first only */
+    struct waiter *waiters;
+    struct pyro_timer grace; /* runs after it was asked to end */
+    bool is_asked;           /* to end */
+    bool is_stopped;         /* by somebody, rather than failing */
+    char why[256];           /* it ends; "": by itself */
+
+    struct command *probe; /* of a service that is not ready yet */
+    char said[512];        /* by the probe, or by the agent about a shell it cannot start */
+
+    struct pyro_timer prompt; /* of a shell: runs until it shows its first */
+    struct pyro_buffer input; /* of a shell: what the guest has no room for yet */
+    struct session *next;
+};
+
+/* session.c */
+/* What still runs in the books of an earlier life is over. */
+void sessions_sweep(struct supervisor *supervisor);
+/* NULL when none of that name runs. */
+struct session *session_find(struct supervisor *supervisor, enum pyro_session_kind kind,
+                             const char *name);
+/* A new one with its directory; logs and command are the caller's. `record` is taken over. NULL and
+ * an error. */
+struct session *session_create(struct supervisor *supervisor, enum pyro_session_kind kind,
+                               const char *name, json_t *record, struct pyro_error *error);
+/* One that never began: it goes, with its directory. */
+void session_discard(struct session *session);
+/* Sets a member of the record, whose reference is taken over. */
+void session_set(struct session *session, const char *key, json_t *value);
+/* 0 or a negative errno. */
+int session_write(struct session *session);
+/* The request is answered when that happens. NULL when out of memory. */
+struct waiter *session_wait(struct session *session, struct client *client, uint32_t stream,
+                            enum wait_kind kind);
+void session_answer(struct session *session, enum wait_kind kind);
+void session_answer_error(struct session *session, enum wait_kind kind,
+                          const struct pyro_error *error);
+/* The grace begins that ends with KILL. `why` as in the record. */
+void session_ask(struct session *session, uint32_t grace_ms, const char *why);
+/* All of it is over. `state` and what else is known of its end is in the record. */
+void session_end(struct session *session);
+void sessions_client_gone(struct client *client);
+/* How it ended, as text: "exit status 3", "signal 9". */
+void session_describe_exit(const struct pyro_exited *exited, char *text, size_t size);
+
+/* service.c, shell.c: what is asked. 0, or -1 and an error that is the answer. */
+int service_start(struct client *client, uint32_t stream, const json_t *request,
+                  struct pyro_error *error);
+int service_stop(struct client *client, uint32_t stream, const json_t *request,
+                 struct pyro_error *error);
+void service_abort(struct session *session, const char *why);
+int shell_open(struct client *client, uint32_t stream, const json_t *request,
+               struct pyro_error *error);
+int shell_write(struct client *client, uint32_t stream, const json_t *request,
+                struct pyro_error *error);
+int shell_signal(struct client *client, uint32_t stream, const json_t *request,
+                 struct pyro_error *error);
+int shell_resize(struct client *client, uint32_t stream, const json_t *request,
+                 struct pyro_error *error);
+int shell_close(struct client *client, uint32_t stream, const json_t *request,
+                struct pyro_error *error);
+int session_watch(struct client *client, uint32_t stream, const json_t *request,
+                  struct pyro_error *error); /* session.c */
+
+/* request.c */
+/* 0, or a negative errno: the client must go. */
+int request_attach(struct client *client, const struct pyro_frame *frame);
+int request_take(struct client *client, const struct pyro_frame *frame);
+/* Sends an answer; `answer` is taken over. */
+void request_answer(struct client *client, uint32_t stream, json_t *answer);
+void request_answer_error(struct client *client, uint32_t stream, const struct pyro_error *error);
+/* What the client attached, as a command to be run; follow with pyro_exec_finish(). */
+int request_exec(struct client *client, struct pyro_exec *ret_exec, struct pyro_error *error);
+
+#endif

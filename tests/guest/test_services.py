@@ -1,0 +1,220 @@
+"""Services: ready or gone, apart from their clients, with logs that stay small."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from conftest import wait_until
+from workspaces import project, workspace  # noqa: F401
+
+# The guest has no web server: a few lines of perl answer on a port. They tell both streams, and end on SIGTERM.
+SERVER = """use IO::Socket::INET; $| = 1; select(STDERR); $| = 1; select(STDOUT);
+$SIG{TERM} = sub { print "bye\\n"; exit 7 };
+sleep $ARGV[1] if $ARGV[1]; my $s = IO::Socket::INET->new(Listen => 20, LocalPort => $ARGV[0], ReuseAddr => 1) or die "no port";
+print "up\\n"; print STDERR "port $ARGV[0]\\n";
+while (1) { my $c = $s->accept or next; my $l = <$c>; print "got $l" if $l; print $c "HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n"; close $c }"""
+
+
+class Services:
+    def __init__(self, one):
+        self.one = one
+
+    def run(self, verb, name, *words, **keywords):
+        return self.one.pyro.run("workspace", "service", verb, self.one.id, name, *map(str, words), **keywords)
+
+    def json(self, verb, name, *words):
+        """With --json before the words, which may be a command."""
+        result = self.run(verb, name, "--json", *words)
+        assert result.returncode == 0, result.stdout.decode() + result.stderr.decode()
+        return json.loads(result.stdout)
+
+    def error(self, verb, name, *words):
+        result = self.run(verb, name, "--json", *words)
+        assert result.returncode != 0
+        return json.loads(result.stdout)["error"]
+
+    def start(self, name, *words):
+        return self.json("start", name, *words)
+
+    def server(self, name, port, *flags, delay=0):
+        return self.json("start", name, "--ready-tcp", f"127.0.0.1:{port}", "--ready-interval-ms", 50, *flags, "--", "perl", "-e", SERVER, port, delay)
+
+    def list(self):
+        return self.one.json("service list")
+
+    def counts(self):
+        status = self.one.json("status")
+        return status["service_count"], status["running_service_count"]
+
+    def text(self, script):
+        return self.one.exec("sh", "-c", script).stdout.decode()
+
+    def no_process(self, name):
+        return self.text(f"cat /proc/[0-9]*/comm 2>/dev/null | grep -cx {name} || true").strip() == "0"
+
+
+@pytest.fixture
+def services(workspace):
+    return Services(workspace())
+
+
+def test_a_service_from_start_to_stop(services):
+    web = services.server("web", 8000, "--cwd", "/tmp", delay=1)
+    assert web["state"] == "running" and web["pid"] > 1 and web["exit_code"] is None and web["cwd"] == "/tmp"
+    assert web["readiness"] == {"type": "tcp", "address": "127.0.0.1:8000"} and web["started_at"] + 0.9 <= web["ready_at"]
+    assert services.counts() == (1, 1)
+    assert services.text("cat < /dev/tcp/127.0.0.1/8000 & exec 3<>/dev/tcp/127.0.0.1/8000") == ""  # sh has no such thing
+    assert "hello" in services.one.exec("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8000; echo GET / >&3; cat <&3").stdout.decode()
+    assert services.json("status", "web") == web
+    listed = services.list()
+    assert (listed["count"], listed["running_count"], listed["services"]) == (1, 1, [web])
+    logs = services.json("logs", "web")
+    assert (logs["stdout"], logs["stderr"], logs["truncated"], logs["tail_lines"]) == ("up\ngot GET /\n", "port 8000\n", False, 200)
+    assert services.json("logs", "web", "--tail-lines", 1)["stdout"] == "got GET /\n"
+    again = services.error("start", "web", "--", "true")
+    assert again["code"] == "wrong_state" and "running already" in again["message"] and again["field"] == "service_name"
+    assert not services.one.json("diff")["changed"], "what it wrote is kept outside of /workspace"
+
+    stopped = services.json("stop", "web")
+    assert (stopped["state"], stopped["exit_code"], stopped["stop_reason"], stopped["was_running"]) == ("stopped", 7, "stopped by request", True)
+    assert stopped["ready_at"] <= stopped["ended_at"] and services.counts() == (1, 0)
+    twice = services.json("stop", "web")
+    assert twice == {**stopped, "was_running": False}
+    assert services.run("stop", "web").stdout == b"web was stopped before, exit status 7\n"
+    assert services.json("logs", "web", "--all")["stdout"].endswith("bye\n")
+    assert services.server("web", 8000)["state"] == "running", "its name is free again"
+    assert services.json("logs", "web")["stdout"] == "up\n", "and its logs begin anew"
+
+
+def test_one_that_does_not_come_up_leaves_nothing(services):
+    begun = time.monotonic()
+    ended = services.error("start", "early", "--ready-file", "/never", "--ready-timeout-seconds", 600, "--", "sh", "-c",
+                           "setsid sleep 1000 & echo out; echo what is wrong >&2; exit 3")  # fmt: skip
+    assert time.monotonic() - begun < 60, "its end is not waited for until the time limit"
+    assert ended["code"] == "service_failed" and "exit status 3" in ended["message"] and "what is wrong" in ended["message"]
+    assert services.no_process("sleep")
+    record = services.json("status", "early")
+    assert (record["state"], record["exit_code"], record["ready_at"]) == ("failed", 3, None)
+    late = services.error("start", "late", "--ready-command", "echo not yet; false", "--ready-timeout-seconds", 1, "--ready-interval-ms", 100,
+                          "--", "sh", "-c", "trap '' TERM; setsid sleep 1000 & echo waiting; wait; sleep 1000")  # fmt: skip
+    assert "not ready after 1000 ms: the command exits with 1: not yet" in late["message"] and "waiting" in late["message"]
+    assert services.no_process("sleep") and services.json("status", "late")["state"] == "failed"
+    missing = services.error("start", "missing", "--ready-tcp", "localhost:80", "--", "/no/such/program")
+    assert "could not be started" in missing["message"] and services.json("status", "missing")["exit_code"] == 127
+    assert "working directory" in services.error("start", "lost", "--cwd", "nowhere", "--", "true")["message"]
+    assert services.counts() == (4, 0)
+
+
+def test_what_cannot_be_asked(services):
+    for name in ("-x", ".hidden", "a/b", "x" * 65, "ü"):
+        assert services.run("start", name, "--", "true").returncode == 2
+    assert services.error("start", "x", "--ready-tcp", "8000", "--", "true")["field"] == "readiness"
+    assert "http://" in services.error("start", "x", "--ready-http", "https://localhost/", "--", "true")["message"]
+    both = services.run("start", "x", "--ready-tcp", "a:1", "--ready-file", "/x", "--", "true")
+    assert both.returncode == 2 and b"--ready-tcp" in both.stderr and b"--ready-file" in both.stderr
+    for verb in ("status", "logs", "stop"):
+        assert services.error(verb, "nobody")["code"] == "unknown_service"
+    assert services.run("logs", "nobody").returncode == 2
+    nowhere = services.one.pyro.run("workspace", "service", "list", "ws-" + "0" * 32)
+    assert nowhere.returncode == 2 and b"no workspace has the id" in nowhere.stderr
+    assert services.counts() == (0, 0)
+
+
+def test_ends_that_nobody_asked_for(services):
+    """From inside the guest; of a tree that does not listen to SIGTERM; with a zombie in it."""
+    one = services.start("killed", "--", "sh", "-c", "sleep 1000 & exec sleep 2000")
+    services.one.exec("kill", "-9", str(one["pid"]))
+    wait_until(lambda: services.counts() == (1, 0), 5, "the end of the service")
+    record = services.json("status", "killed")
+    assert (record["state"], record["exit_code"]) == ("exited", 137) and "signal 9 (SIGKILL)" in record["stop_reason"]
+    assert services.no_process("sleep"), "what it had started went with it"
+    told = services.json("stop", "killed")
+    assert (told["state"], told["was_running"]) == ("exited", False)
+    assert b"had ended before" in services.run("stop", "killed").stdout
+    services.start("deaf", "--", "sh", "-c", "trap '' TERM; while :; do sleep 1000; done")
+    begun = time.monotonic()
+    deaf = services.json("stop", "deaf", "--grace-seconds", 1)
+    assert (deaf["state"], deaf["exit_code"]) == ("stopped", 137) and 1 <= time.monotonic() - begun < 20
+    services.start("zombie", "--ready-file", "/tmp/up", "--", "perl", "-e",
+                   "exit 0 unless fork; $SIG{TERM} = sub { exit 4 }; open F, q(>/tmp/up); sleep 1000 while 1")  # fmt: skip
+    begun = time.monotonic()
+    assert services.json("stop", "zombie", "--grace-seconds", 300)["exit_code"] == 4 and time.monotonic() - begun < 100
+    services.start("wrapped", "--", "sh", "-c", "perl -e '$SIG{TERM} = sub { sleep 1; print qq(saved\\n); exit }; $| = 1; print qq(up\\n); sleep 1000' & wait")
+    wait_until(lambda: services.json("logs", "wrapped")["stdout"] == "up\n", 20, "its start")
+    services.json("stop", "wrapped")
+    assert services.json("logs", "wrapped")["stdout"] == "up\nsaved\n", "a child is given its time, though its parent ends at once"
+
+
+def test_a_service_that_writes_without_end(services):
+    """It costs neither the disk nor the others much; following it tells all that is new."""
+    services.start("flood", "--", "sh", "-c", "exec yes flood")
+    directory = services.one.pyro.home / "vms" / services.one.vm_id / "services" / "flood"
+    size = lambda: sum(path.stat().st_size for path in directory.glob("stdout*"))  # noqa: E731
+    wait_until(lambda: size() > 16 << 20, 120, "16 MiB of output")
+    assert services.one.exec("echo", "alive").stdout == b"alive\n"
+    time.sleep(2)
+    assert size() < 20 << 20, "the oldest goes"
+    logs = services.json("logs", "flood", "--tail-lines", 3)
+    assert [line[0] for line in logs["stdout"].split("\n") if line] == ["f"] * 3 and logs["truncated"]
+    services.json("stop", "flood")
+    everything = services.json("logs", "flood", "--all")
+    assert len(everything["stdout"]) >= 16 << 20 and everything["truncated"] and everything["tail_lines"] is None
+    services.start("count", "--", "sh", "-c", "i=0; while [ $i -lt 30 ]; do echo $i; echo e$i >&2; i=$((i+1)); sleep 0.1; done; exit 2")
+    follow = services.run("logs", "count", "--follow", timeout=60)
+    assert follow.returncode == 0 and follow.stdout == b"".join(b"%d\n" % n for n in range(30)) and follow.stderr == b"".join(b"e%d\n" % n for n in range(30))
+    assert services.json("status", "count")["state"] == "exited" and services.json("status", "count")["exit_code"] == 2
+    assert services.run("logs", "count", "--follow", "--json").returncode == 2
+
+
+def test_a_client_that_dies_while_it_waits(services):
+    process = services.one.pyro.popen("workspace", "service", "start", services.one.id, "slow", "--ready-file", "/never", "--", "sleep", "1000")
+    wait_until(lambda: services.list()["count"] == 1, 20, "the start")
+    assert services.counts() == (1, 0) and services.json("status", "slow")["state"] == "starting"
+    process.kill()
+    process.communicate()
+    wait_until(lambda: services.json("status", "slow")["state"] == "failed", 20, "its end")
+    assert "went away" in services.json("status", "slow")["stop_reason"] and services.no_process("sleep")
+
+
+@pytest.mark.parametrize("victim", ["qemu-system", "pyro-supervisor"])
+def test_services_and_shells_of_a_guest_that_dies(services, victim):
+    one, pyro = services.one, services.one.pyro
+    services.start("web", "--", "sh", "-c", "echo up; exec sleep 1000")
+    shell = json.loads(pyro.run("workspace", "shell", "open", one.id, "--json").stdout)["shell_id"]
+    pyro.run("workspace", "shell", "write", one.id, shell, "--input", "echo $((40 + 2))")
+    read = lambda: pyro.json("workspace", "shell", "read", one.id, shell)  # noqa: E731
+    wait_until(lambda: "42\r\n" in read()["output"], 20, "the answer")
+    wait_until(lambda: services.json("logs", "web")["stdout"] == "up\n", 20, "its output")
+    os.kill(one.supervisor() if victim == "pyro-supervisor" else pyro.process(victim), signal.SIGKILL)
+    wait_until(lambda: one.json("status")["state"] == "failed", 20, "the end of the guest")
+    assert services.counts() == (1, 0) and services.list()["running_count"] == 0
+    record = services.json("status", "web")
+    assert (record["state"], record["exit_code"]) == ("stopped", None) and "guest" in record["stop_reason"]
+    assert services.json("logs", "web")["stdout"] == "up\n"
+    assert read()["state"] == "stopped" and "42\r\n" in read()["output"]
+    assert services.json("stop", "web")["was_running"] is False
+    refused = services.error("start", "other", "--", "true")
+    assert refused["code"] == "wrong_state" and "workspace exec" in refused["hint"]
+    assert one.exec("true").returncode == 0  # starts it again
+    assert services.counts() == (1, 0) and services.json("status", "web")["state"] == "stopped"
+    assert services.start("web", "--", "sleep", "1000")["state"] == "running" and services.counts() == (1, 1)
+    assert one.json("status")["running_shell_ids"] == []
+
+
+def test_twenty_services_and_twenty_shells(workspace):
+    one = workspace(mem_mib=512)
+    services = Services(one)
+    shells = []
+    for number in range(20):
+        services.start(f"s{number}", "--ready-file", f"/tmp/{number}", "--ready-interval-ms", 20, "--", "sh", "-c", f"touch /tmp/{number}; exec sleep 1000")
+        shells.append(json.loads(one.pyro.run("workspace", "shell", "open", one.id, "--json").stdout)["shell_id"])
+    assert services.counts() == (20, 20) and one.json("status")["running_shell_ids"] == shells
+    for number, shell in enumerate(shells):
+        one.pyro.run("workspace", "shell", "write", one.id, shell, "--input", f"echo shell-$(({number} + 100))")
+    for number, shell in enumerate(shells):
+        wanted = f"shell-{number + 100}\r\n"
+        wait_until(lambda s=shell, w=wanted: w in one.pyro.json("workspace", "shell", "read", one.id, s)["output"], 60, "the answer of a shell")
+    assert one.exec("echo", "alive").stdout == b"alive\n"

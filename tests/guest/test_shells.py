@@ -1,0 +1,241 @@
+"""Shells: real terminals that nobody need be attached to, read by cursor, written to without end."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import struct
+import termios
+import threading
+import time
+
+import pytest
+
+from conftest import wait_until
+from workspaces import Shell, workspace  # noqa: F401
+
+
+@pytest.fixture
+def shell(workspace):
+    return Shell(workspace())
+
+
+def test_a_login_quality_terminal(shell):
+    assert shell.record["state"] == "running" and (shell.record["cols"], shell.record["rows"], shell.record["cwd"]) == (120, 30, "/workspace")
+    shell.type("tty; stty size; pwd; echo $0 $TERM; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all th''ree")
+    text = shell.expect("all three\r\n")
+    assert "/dev/pts/" in text and "30 120\r\n/workspace\r\n/bin/bash xterm-256color" in text.replace("/usr/bin/bash", "/bin/bash")
+    assert shell.json("resize", "--cols", 77, "--rows", 11)["cols"] == 77
+    shell.type("stty size")
+    shell.expect("11 77\r\n")
+    shell.type("sleep 1000 & jobs | tr R r; fg")  # job control
+    shell.expect("running")
+    wait_until(lambda: shell.one.exec("pidof", "sleep").returncode == 0, 20, "the job")
+    shell.type("\x1a", "--no-newline")
+    shell.expect("Stopped")
+    shell.type("kill %1; cd /tmp; export KEPT=yes")
+    shell.type("echo state $PWD $KEPT")
+    shell.expect("state /tmp yes\r\n"), "it keeps its state"
+    other = Shell(shell.one, "--cwd", "/etc", "--cols", 80, "--rows", 24)
+    other.type("stty size; pwd")
+    other.expect("24 80\r\n/etc\r\n")
+    assert other.id != shell.id and shell.one.json("status")["running_shell_ids"] == [shell.id, other.id]
+    nowhere = shell.pyro.run("workspace", "shell", "open", shell.one.id, "--cwd", "/nowhere")
+    assert nowhere.returncode == 2 and b"/nowhere" in nowhere.stderr
+
+
+def test_reading_by_cursor(shell):
+    """Any number of readers, in pieces of any size: nothing is lost, doubled or split."""
+    shell.hush().type("for i in $(seq 1 300); do printf '%s äöü€𝄞 \\377\\n' $i; done; echo DONE")
+    shell.expect("DONE\r\n")
+    whole = shell.read()
+    assert whole["cursor"] == 0 and not whole["truncated"] and whole["next_cursor"] == whole["end_cursor"] == len(whole["output"])
+    assert "".join(f"{i} äöü€𝄞 \ufffd\r\n" for i in range(1, 301)) in whole["output"]
+    for size in (1000, 777):
+        text, cursor = "", 0
+        while cursor < whole["end_cursor"]:
+            part = shell.read("--cursor", cursor, "--max-chars", size)
+            assert part["cursor"] == cursor and part["next_cursor"] == cursor + len(part["output"]) and len(part["output"]) <= size
+            assert part["truncated"] == (part["next_cursor"] < whole["end_cursor"])
+            text, cursor = text + part["output"], part["next_cursor"]
+        assert text == whole["output"]
+    assert shell.read("--cursor", whole["end_cursor"])["output"] == ""
+    beyond = shell.run("read", "--cursor", whole["end_cursor"] + 1)
+    assert beyond.returncode == 2 and b"cursor" in beyond.stderr
+    assert shell.run("read").stdout.decode() == whole["output"], "for people: as it is"
+
+
+def test_what_fell_off(workspace):
+    shell = Shell(workspace(), "--scrollback-bytes", 1 << 20)
+    shell.hush().type("stty -onlcr; seq 1 400000; echo DONE")
+    wait_until(lambda: "DONE" in shell.read("--cursor", shell.end() - 5)["output"], 120, "the end of much output")
+    part = shell.read()
+    assert part["truncated"] and part["lost_chars"] == part["cursor"] > 0
+    assert part["end_cursor"] - part["cursor"] >= 1 << 20
+    text, cursor = "", 0
+    while cursor < part["end_cursor"]:
+        piece = shell.read("--cursor", cursor, "--max-chars", 1 << 20)
+        assert piece["lost_chars"] == (piece["cursor"] - cursor)
+        text, cursor = text + piece["output"], piece["next_cursor"]
+    numbers = [int(line) for line in text.split("\n")[1:] if line.isdigit()]
+    assert numbers == list(range(numbers[0], 400001))
+
+
+def test_waiting(shell):
+    end = shell.hush().end()
+    begun = time.monotonic()
+    assert shell.read("--cursor", end, "--wait-ms", 1000)["output"] == "" and 1 <= time.monotonic() - begun < 10
+    threading.Timer(1, lambda: shell.type("echo late; sleep 0.1; echo later; sleep 1000")).start()
+    begun = time.monotonic()
+    first = shell.read("--cursor", end, "--wait-ms", 60000)
+    assert "late" in first["output"] and time.monotonic() - begun < 30
+    settled = shell.read("--cursor", end, "--wait-ms", 60000, "--wait-for-idle-ms", 1500)
+    assert settled["output"] == "late\r\nlater\r\n" and time.monotonic() - begun < 50
+    shell.json("signal")
+    shell.type("yes")
+    begun = time.monotonic()
+    endless = shell.read("--cursor", shell.read()["end_cursor"], "--wait-ms", 1500, "--wait-for-idle-ms", 5000, "--max-chars", 16000000)
+    assert endless["output"] and time.monotonic() - begun < 30, "output that never settles is not waited for without end"
+    threading.Timer(1, lambda: shell.json("close")).start()
+    last = shell.read("--cursor", shell.read()["end_cursor"], "--max-chars", 16000000, "--wait-ms", 60000, "--wait-for-idle-ms", 30000)
+    assert last["state"] == "stopped" or last["truncated"]
+
+
+def test_plain_text(shell):
+    shell.hush().type("printf '\\033[1;31mred\\033[0m \\033]0;title\\007and\\b\\b\\bplain\\r\\n'; ls --color=always -d /etc; echo DONE")
+    shell.expect("DONE\r\n")
+    plain = shell.read("--plain")
+    assert "red plain\n/etc\nDONE\n" in plain["output"] and "\x1b" not in plain["output"] and "\r" not in plain["output"]
+    assert plain["next_cursor"] == shell.read()["next_cursor"]
+    text, cursor = "", 0
+    while cursor < plain["end_cursor"]:
+        part = shell.read("--plain", "--cursor", cursor, "--max-chars", 23)
+        assert "\x1b" not in part["output"] and part["next_cursor"] > cursor
+        text, cursor = text + part["output"], part["next_cursor"]
+    assert "\x1b" not in text and "red" in text and "DONE\n" in text
+
+
+def test_input_that_nobody_reads_waits(shell):
+    """1 MiB for a program that sleeps: no call hangs, nothing is lost, and there is an end to it."""
+    shell.hush().type("stty raw; echo ready; sleep 3; head -c 1048577 | cksum; stty sane -echo")
+    shell.expect("ready")
+    data = bytes(range(256)) * 4096
+    begun = time.monotonic()
+    result = shell.json("write", input=data)
+    assert result["input_length"] == len(data) and result["append_newline"] and time.monotonic() - begun < 30
+    expected = shell.one.exec("sh", "-c", "perl -e 'print pack(\"C*\", 0..255) x 4096, \"\\n\"' | cksum").stdout.decode().strip()
+    shell.expect(expected, 120)
+    shell.type("stty raw; echo again; sleep 1000")
+    shell.expect("again")
+    last = None
+    for _ in range(10):
+        last = shell.run("write", "--json", input=data)
+        if last.returncode != 0:
+            break
+    error = json.loads(last.stdout)["error"]
+    assert error["code"] == "wrong_state" and error["field"] == "input" and "does not read" in error["message"]
+    assert shell.one.exec("echo", "alive").stdout == b"alive\n"
+    assert shell.json("close")["closed"]
+    missing = shell.run("write")
+    assert missing.returncode == 2 and b"input" in missing.stderr
+
+
+def test_signals_and_the_end(shell):
+    shell.hush().type("sh -c 'trap \"echo caught; exit 5\" INT; echo up; while :; do sleep 0.1; done'; echo status $?")
+    shell.expect("up\r\n")
+    assert shell.json("signal", "--signal", "INT")["signal"] == "INT"
+    shell.expect("status 5\r\n")
+    assert shell.run("signal", "--signal", "STOP").returncode == 2
+    shell.type("nohup sleep 1000 >/dev/null 2>&1 & nohup sleep 2000")
+    wait_until(lambda: len(shell.one.exec("pidof", "sleep").stdout.split()) == 2, 20, "two that ignore SIGHUP")
+    closed = shell.json("close")
+    assert closed["closed"] and closed["state"] == "stopped" and closed["ended_at"] >= closed["started_at"]
+    assert shell.one.exec("pidof", "sleep").returncode == 1, "what ignored the hang-up was killed"
+    assert shell.json("close")["closed"]
+    assert "status 5\r\n" in shell.read()["output"] and shell.read("--wait-ms", 60000, "--cursor", shell.read()["end_cursor"])["state"] == "stopped"
+    for verb in (["write", "--input", "x"], ["signal"], ["resize", "--cols", 1, "--rows", 1]):
+        refused = shell.run(*verb)
+        assert refused.returncode == 125 and b"not open any more" in refused.stderr
+    for id in ("sh-99", "../sh-1", ""):
+        assert shell.pyro.run("workspace", "shell", "read", shell.one.id, id).returncode == 2
+    left = Shell(shell.one)
+    left.type("exit 9")
+    wait_until(lambda: left.read()["state"] == "stopped", 20, "its own end")
+    assert left.read()["exit_code"] == 9
+
+
+class Attached:
+    """`pyro workspace shell attach` in a terminal, as a person has it."""
+
+    def __init__(self, shell, rows=24, columns=80):
+        self.ours, theirs = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(self.ours)
+        self.process = shell.pyro.popen("workspace", "shell", "attach", shell.one.id, shell.id,
+                                        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))  # fmt: skip
+        os.close(theirs)
+        self.shown = b""
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, keys):
+        os.write(self.ours, keys)
+
+    def expect(self, wanted, seconds=60):
+        deadline = time.monotonic() + seconds
+        while wanted not in self.shown:
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self.ours], [], [], 0.2)[0]:
+                try:
+                    self.shown += os.read(self.ours, 65536)
+                except OSError:
+                    break
+        assert wanted in self.shown, self.shown
+        self.shown = self.shown[self.shown.index(wanted) + len(wanted):]
+
+    def is_restored(self):
+        return termios.tcgetattr(self.ours) == self.before
+
+    def end(self):
+        status = self.process.wait(timeout=30)
+        return status
+
+
+def test_attach(shell):
+    shell.type("echo shown bef''ore")
+    shell.expect("shown before\r\n")
+    attached = Attached(shell)
+    attached.expect(b"shown before\r\n")
+    wait_until(lambda: not attached.is_restored(), 20, "raw mode")
+    attached.type(b"clear; stty size; tty\r")
+    attached.expect(b"24 80\r\n/dev/pts/")
+    attached.resize(33, 99)
+    attached.type(b"sleep 1; stty size\r")
+    attached.expect(b"33 99\r\n")
+    attached.type(b"sleep 1000\r")
+    attached.expect(b"sleep 1000")
+    wait_until(lambda: shell.one.exec("pidof", "sleep").returncode == 0, 20, "the program")
+    attached.type(b"\x03")  # is the guest's
+    attached.expect(b"^C")
+    attached.type(b"echo half a line\x1dnever typed")
+    attached.expect(b"goes on without you")
+    assert attached.end() == 0 and attached.is_restored()
+    assert shell.read()["state"] == "running" and "never typed" not in shell.read()["output"]
+    again = Attached(shell)
+    again.expect(b"half a line")
+    again.process.terminate()
+    again.expect(b"goes on without you")
+    assert again.end() == 128 + 15 and again.is_restored()
+    third = Attached(shell)
+    third.expect(b"half a line")
+    third.type(b"\x15exit\r")
+    third.expect(b"has ended")
+    assert third.end() == 0 and third.is_restored()
+    closed = Attached(shell)
+    closed.expect(b"not open any more")
+    assert closed.end() == 125 and closed.is_restored()
+    piped = shell.run("attach")
+    assert piped.returncode == 2 and b"terminal" in piped.stderr
