@@ -19,10 +19,17 @@ enum {
     EXIT_FAILED = 125,
 };
 
-/* What a program that was left in the middle may have switched on: the other screen, mouse reports,
- * bracketed paste; and a cursor that it switched off (xterm's control sequences). */
-static const char reset[] =
-    "\033[?1049l\033[?1000l\033[?1002l\033[?1003l\033[?2004l\033[?25h\033[0m";
+/* What a program that was left in the middle may have switched on: mouse reports, bracketed paste;
+ * and a cursor that it switched off (xterm's control sequences). */
+static const char reset[] = "\033[?1000l\033[?1002l\033[?1003l\033[?2004l\033[?25h\033[0m";
+/* Back from the alternate screen. On the other one it would move the cursor. */
+static const char leave_screen[] = "\033[?1049l";
+
+/* Follows which of the two screens is shown. */
+struct screen {
+    bool is_alternate;
+    size_t matched; /* characters of leave_screen, whose last is `h` to enter, that came last */
+};
 
 struct attachment {
     struct cli *cli;
@@ -32,6 +39,7 @@ struct attachment {
     int resized_fd;
     int64_t cursor;
     bool runs;
+    struct screen screen;
 };
 
 /* For a signal handler, which has nothing else to know it by. */
@@ -68,10 +76,24 @@ static int make_raw(void)
     return tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) < 0 ? -errno : 0;
 }
 
+static void follow_screen(struct screen *screen, const char *bytes, size_t size)
+{
+    const size_t last = strlen(leave_screen) - 1;
+    for (size_t i = 0; i < size; i++) {
+        if (screen->matched == last && (bytes[i] == 'h' || bytes[i] == 'l'))
+            screen->is_alternate = bytes[i] == 'h';
+        if (screen->matched < last && bytes[i] == leave_screen[screen->matched])
+            screen->matched++;
+        else
+            screen->matched = bytes[i] == leave_screen[0];
+    }
+}
+
 static int on_output(void *userdata, enum pyro_stream stream, const void *bytes, size_t size)
 {
     struct attachment *attachment = userdata;
     (void)stream;
+    follow_screen(&attachment->screen, bytes, size);
     return cli_write(STDOUT_FILENO, bytes, size, attachment->cli->cancel_fd);
 }
 
@@ -214,6 +236,8 @@ static int attach(struct attachment *attachment, struct pyro_error *error)
     if (r < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot use this terminal");
     r = serve(attachment, error);
+    if (attachment->screen.is_alternate)
+        cli_write(STDOUT_FILENO, leave_screen, strlen(leave_screen), -1);
     cli_write(STDOUT_FILENO, reset, strlen(reset), -1);
     restore_terminal();
     return r;

@@ -210,7 +210,7 @@ static int start(struct client *client, uint32_t stream, const json_t *request,
     session = session_create(client->supervisor, PYRO_SESSION_SERVICE, name, record, error);
     if (!session)
         return -1;
-    int r = session_wait(session, client, stream, WAIT_START) ? 0 : -ENOMEM;
+    int r = session_wait(session, client, stream, WAIT_START) ? 0 : -EAGAIN;
     if (r == 0)
         r = launch(session, request, exec);
     if (r == 0)

@@ -3,6 +3,7 @@
 #include "supervisor/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,7 @@ static void drop(struct waiter **at)
 {
     struct waiter *waiter = *at;
     *at = waiter->next;
+    waiter->session->supervisor->waiter_count--;
     pyro_timer_stop(&waiter->timer);
     free(waiter);
 }
@@ -134,9 +136,25 @@ void session_set(struct session *session, const char *key, json_t *value)
     json_object_set_new(session->record, key, value);
 }
 
+/* The block that the old one lies in is there, even when there is no room for another. */
+static int write_in_place(const struct session *session)
+{
+    cleanup_free char *text = json_dumps(session->record, JSON_COMPACT);
+    cleanup_close int fd =
+        openat(session->directory, "record.json", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (!text)
+        return -ENOMEM;
+    if (fd < 0)
+        return -errno;
+    int r = pyro_fd_write_all(fd, text, strlen(text));
+    return r == 0 && ftruncate(fd, (off_t)strlen(text)) < 0 ? -errno : r;
+}
+
 int session_write(struct session *session)
 {
     int r = pyro_json_file_replace_at(session->directory, "record.json", session->record, false);
+    if (r == -ENOSPC || r == -EDQUOT)
+        r = write_in_place(session);
     if (r < 0)
         fprintf(stderr, "pyro-supervisor: record of %s: %s\n", session->name, strerror(-r));
     return r;
@@ -145,9 +163,12 @@ int session_write(struct session *session)
 struct waiter *session_wait(struct session *session, struct client *client, uint32_t stream,
                             enum wait_kind kind)
 {
-    struct waiter *waiter = calloc(1, sizeof(*waiter));
+    struct supervisor *supervisor = session->supervisor;
+    struct waiter *waiter =
+        supervisor->waiter_count < WAITERS_MAX ? calloc(1, sizeof(*waiter)) : NULL;
     if (!waiter)
         return NULL;
+    supervisor->waiter_count++;
     *waiter = (struct waiter){.session = session,
                               .client = client,
                               .stream = stream,

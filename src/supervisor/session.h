@@ -18,6 +18,7 @@
 
 enum {
     SESSIONS_MAX = 192, /* the agent takes 256 commands, some are to be left for others */
+    WAITERS_MAX = 1024,
     ABORT_GRACE_MS = 2000,
     SHELL_INPUT_MAX = 4 * 1024 * 1024, /* that its programs do not read yet */
 };
@@ -72,7 +73,7 @@ void session_discard(struct session *session);
 void session_set(struct session *session, const char *key, json_t *value);
 /* 0 or a negative errno. */
 int session_write(struct session *session);
-/* The request is answered when that happens. NULL when out of memory. */
+/* The request is answered when that happens. NULL when too many wait. */
 struct waiter *session_wait(struct session *session, struct client *client, uint32_t stream,
                             enum wait_kind kind);
 void session_answer(struct session *session, enum wait_kind kind);

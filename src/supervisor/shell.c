@@ -138,7 +138,7 @@ static int start(struct client *client, uint32_t stream, const json_t *request,
         session_create(client->supervisor, PYRO_SESSION_SHELL, name, record, error);
     if (!session)
         return -1;
-    int r = session_wait(session, client, stream, WAIT_START) ? 0 : -ENOMEM;
+    int r = session_wait(session, client, stream, WAIT_START) ? 0 : -EAGAIN;
     if (r == 0)
         r = launch(session, request, exec);
     if (r == 0)

@@ -194,7 +194,7 @@ struct supervisor {
 
     /* session.c */
     struct session *sessions;
-    unsigned session_count;
+    unsigned session_count, waiter_count;
 };
 
 /* life.c */

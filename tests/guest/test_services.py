@@ -7,8 +7,12 @@ import time
 
 import pytest
 
+import frames
 from conftest import wait_until
+from test_hostile_client import Client
 from workspaces import project, workspace  # noqa: F401
+
+ATTACH, REQUEST, ANSWER = 23, 24, 25
 
 # The guest has no web server: a few lines of perl answer on a port. They tell both streams, and end on SIGTERM.
 SERVER = """use IO::Socket::INET; $| = 1; select(STDERR); $| = 1; select(STDOUT);
@@ -218,3 +222,37 @@ def test_twenty_services_and_twenty_shells(workspace):
         wanted = f"shell-{number + 100}\r\n"
         wait_until(lambda s=shell, w=wanted: w in one.pyro.json("workspace", "shell", "read", one.id, s)["output"], 60, "the answer of a shell")
     assert one.exec("echo", "alive").stdout == b"alive\n"
+
+
+def test_requests_that_make_no_sense(services):
+    """Rubbish is cut off or refused; the workspace, its service and the others go on."""
+    services.start("web", "--", "sleep", "1000")
+
+    def ask(text, attached=b""):
+        client = Client(services.one.pyro, services.one.vm_id)
+        client.send((frames.frame(ATTACH, payload=attached) if attached else b"") + frames.frame(REQUEST, 1, payload=text))
+        answer = client.next(ANSWER)
+        client.close()
+        return answer and json.loads(answer[3])
+
+    for text in (b"{}", b"[1]", b'{"request": "nothing"}', b'{"request": "service_start", "name": "x"}', b'{"request": 7}',
+                 b'{"request": "shell_open"}', b'{"request": "shell_write", "name": "../sh-1"}', b'{"request": "shell_resize", "name": "sh-1", "cols": -1}'):  # fmt: skip
+        assert "error" in ask(text), text
+    for text in (b"{", b'"text"', b"\xff\xff", b'{"a": 1, "a": 2}'):
+        assert ask(text) is None, text
+    exec_ = frames.execute(1, ["sleep", "1000"])[16:]
+    for name in ("../x", "", "a" * 100, "x/y"):
+        assert "error" in ask(json.dumps({"request": "service_start", "name": name, "record": {}}).encode(), exec_)
+    assert "error" in ask(b'{"request": "service_start", "name": "x", "record": {}}', exec_[:-3])
+    assert "error" in ask(b'{"request": "shell_open"}', exec_), "without a terminal"
+    flood = Client(services.one.pyro, services.one.vm_id)
+    with pytest.raises(OSError):
+        for _ in range(1000):
+            flood.send(frames.frame(ATTACH, payload=bytes(65536)))
+    waiting = Client(services.one.pyro, services.one.vm_id)
+    watch = b'{"request": "session_watch", "is_service": true, "name": "web", "positions": [0, 0], "wait_ms": 600000}'
+    for stream in range(1, 1200):
+        waiting.send(frames.frame(REQUEST, stream, payload=watch))
+    assert "error" in json.loads(waiting.next(ANSWER)[3]), "there is an end to what can be waited for"
+    waiting.close()
+    assert services.counts() == (1, 1) and services.json("stop", "web")["was_running"]
