@@ -124,12 +124,14 @@ static size_t take_back(const char *text, size_t size)
     return size > 0 && text[before] == '\n' ? size : before;
 }
 
-/* What stands for a special byte: for most of them nothing. */
-static size_t put_special(char *text, size_t size, uint8_t byte)
+/* What stands for something special: for most of it nothing. A line that is begun anew before there
+ * is anything in it is no other line. */
+static size_t put_special(char *text, size_t size, const uint8_t *at, size_t length)
 {
-    if (byte == '\b')
+    if (*at == '\b')
         return take_back(text, size);
-    if (byte == '\r')
+    bool anew = *at == '\r' && at[length - 1] == '\r' && size > 0 && text[size - 1] == '\n';
+    if (*at == '\r' && !anew)
         text[size++] = '\n';
     return size;
 }
@@ -156,7 +158,7 @@ char *pyro_plain_text(const char *text, size_t size, bool is_end, size_t *ret_us
             break;
         if (length == unfinished)
             length = given_up_length(at, near);
-        out_size = put_special(out, out_size, *at);
+        out_size = put_special(out, out_size, at, length);
         at += length;
     }
     out[out_size] = '\0';

@@ -8,8 +8,9 @@
 enum { PYRO_PLAIN_LONGEST = 4096 }; /* bytes of a sequence; what is longer is taken for text */
 
 /* A copy without escape sequences and control characters other than line break and tab. Carriage
- * returns, with a line break behind them or not, become one line break; a backspace takes back the
- * character before it in this text, but no line break. `text` is UTF-8 and ends with a whole
+ * returns, with a line break behind them or not, become one line break, but not at the
+ * beginning of a line; a backspace takes back the character before it, but no line break (both as
+ * far as this text goes back). `text` is UTF-8 and ends with a whole
  * character.
  *
  * `ret_used` says how many bytes were looked at. Unless `is_end` that is less than `size` when

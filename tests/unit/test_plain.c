@@ -41,6 +41,7 @@ static void test_whole(void)
     PLAIN("a\033[12", "a", "a sequence that the end cuts off");
     PLAIN("a\033]0;title", "a", "a string as well");
     PLAIN("a\033", "a", "a lone escape");
+    PLAIN("$ ls\r\n\033[?2004l\rout\r\n", "$ ls\nout\n", "a line begun anew");
 }
 
 /* Each part goes on where the one before stopped, as a reader with a cursor does it. To be freed.
@@ -83,7 +84,8 @@ static void test_parts(void)
     memcpy(text, "begin\033]", 7);
     text[sizeof(text) - 10] = '\a';
     is_same_in_parts(text, sizeof(text), "a string that is too long");
-    memset(text + 7, '\r', sizeof(text) - 7);
+    memset(text + 7, 'x', sizeof(text) - 7);
+    memset(text + 100, '\r', PYRO_PLAIN_LONGEST - 1);
     is_same_in_parts(text, sizeof(text), "more carriage returns than anybody needs");
     memcpy(text, "begin\033[", 7);
     memset(text + 7, '1', sizeof(text) - 7);
