@@ -67,9 +67,21 @@ static int check_readiness(const json_t *readiness, struct pyro_error *error)
     return pyro_error_field(error, "readiness");
 }
 
+/* As much of the command as people want to see: its words go their own way. To be freed. */
+static char *abridge(const char *command)
+{
+    enum { LONGEST = 4096 };
+    size_t length = strlen(command);
+    if (length <= LONGEST)
+        return strdup(command);
+    length = LONGEST - pyro_text_unfinished(command, LONGEST);
+    return pyro_text_format("%.*s…", (int)length, command);
+}
+
 static json_t *describe(const struct start *start)
 {
     const json_t *parameters = start->parameters;
+    cleanup_free char *command = abridge(start->command.display);
     json_t *readiness = json_object_get(parameters, "readiness");
     cleanup_json json_t *probe =
         readiness ? json_pack("{s:s, s:s}", "type", pyro_json_text(readiness, "type", ""), "target",
@@ -77,7 +89,7 @@ static json_t *describe(const struct start *start)
                   : json_null();
     double limit = pyro_json_real(parameters, "ready_timeout_seconds", 30);
     return json_pack("{s:s, s:s, s:{s:s, s:s, s:O?}, s:O, s:I, s:I}", "request", "service_start",
-                     "name", start->name, "record", "command", start->command.display, "cwd",
+                     "name", start->name, "record", "command", command ? command : "", "cwd",
                      start->cwd, "readiness", readiness, "probe", probe, "interval_ms",
                      (json_int_t)pyro_json_integer(parameters, "ready_interval_ms", 500),
                      "limit_ms", (json_int_t)(limit * 1000));

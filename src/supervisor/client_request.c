@@ -26,11 +26,16 @@ static int send_attached(struct pyro_client *client, const uint8_t *bytes, size_
     return r;
 }
 
+/* An answer repeats what a service is and adds to it, so a request leaves some of a frame free. */
+enum { REQUEST_MAX = PYRO_FRAME_PAYLOAD_MAX - 4096 };
+
 static int send_request(struct pyro_client *client, const json_t *request)
 {
     cleanup_free char *text = json_dumps(request, JSON_COMPACT);
     if (!text)
         return -ENOMEM;
+    if (strlen(text) > REQUEST_MAX)
+        return -EMSGSIZE;
     client->asked = ++client->last_stream;
     json_decref(steal_pointer(&client->answer));
     return pyro_frame_append(&client->out, PYRO_FRAME_REQUEST, PYRO_CHANNEL_NONE, client->asked,
@@ -58,6 +63,9 @@ int pyro_client_request(struct pyro_client *client, const json_t *request, const
     int r = send_attached(client, attached, size, observer);
     if (r == 0)
         r = send_request(client, request);
+    if (r == -EMSGSIZE)
+        return pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
+                              "what is asked is longer than %d KiB", REQUEST_MAX / 1024);
     while (r == 0 && client->asked && !client->stopped && !client->failed)
         r = pyro_client_turn(client, observer, NULL);
     if (r != 0 || client->asked)

@@ -119,12 +119,15 @@ def test_what_cannot_be_asked(services):
     assert "http://" in services.error("start", "x", "--ready-http", "https://localhost/", "--", "true")["message"]
     both = services.run("start", "x", "--ready-tcp", "a:1", "--ready-file", "/x", "--", "true")
     assert both.returncode == 2 and b"--ready-tcp" in both.stderr and b"--ready-file" in both.stderr
+    long = services.start("long", "--", "sh", "-c", "exec sleep 1000", "ä" * 20000)
+    assert long["command"].endswith("ä…") and len(long["command"]) < 5000 and services.json("stop", "long")["was_running"]
+    assert "longer than" in services.error("start", "x", "--ready-command", "true" + " " * 70000, "--", "true")["message"]
     for verb in ("status", "logs", "stop"):
         assert services.error(verb, "nobody")["code"] == "unknown_service"
     assert services.run("logs", "nobody").returncode == 2
     nowhere = services.one.pyro.run("workspace", "service", "list", "ws-" + "0" * 32)
     assert nowhere.returncode == 2 and b"no workspace has the id" in nowhere.stderr
-    assert services.counts() == (0, 0)
+    assert services.counts() == (1, 0)
 
 
 def test_ends_that_nobody_asked_for(services):
