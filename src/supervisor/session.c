@@ -78,6 +78,7 @@ struct session *session_create(struct supervisor *supervisor, enum pyro_session_
                                 .logs = {{.fd = -1}, {.fd = -1}},
                                 .next = supervisor->sessions};
     snprintf(session->name, sizeof(session->name), "%s", name);
+    session->is_again = faccessat(session->directory, "record.json", F_OK, 0) == 0;
     pyro_buffer_init(&session->input, SHELL_INPUT_MAX);
     supervisor->sessions = session;
     supervisor->session_count++;
@@ -122,12 +123,18 @@ static void forget(struct session *session)
     free(session);
 }
 
+/* What an earlier one of that name left stays. */
 void session_discard(struct session *session)
 {
     cleanup_free char *path = NULL;
     const char *room = session->kind == PYRO_SESSION_SERVICE ? "services" : "shells";
-    if (asprintf(&path, "%s/%s", room, session->name) >= 0)
+    if (session->is_again) {
+        pyro_session_lose(session->record, "it could not be started", pyro_wall_seconds());
+        session_set(session, "state", json_string("failed"));
+        session_write(session);
+    } else if (asprintf(&path, "%s/%s", room, session->name) >= 0) {
         pyro_tree_remove_at(session->supervisor->directory, path);
+    }
     forget(session);
 }
 

@@ -45,6 +45,7 @@ struct session {
     struct pyro_log_writer logs[2]; /* stdout and stderr; a shell has the first only */
     struct waiter *waiters;
     struct pyro_timer grace; /* runs after it was asked to end */
+    bool is_again;           /* there was one of that name before */
     bool is_asked;           /* to end */
     bool is_stopped;         /* by somebody, rather than failing */
     char why[256];           /* it ends; "": by itself */
@@ -67,7 +68,7 @@ struct session *session_find(struct supervisor *supervisor, enum pyro_session_ki
  * an error. */
 struct session *session_create(struct supervisor *supervisor, enum pyro_session_kind kind,
                                const char *name, json_t *record, struct pyro_error *error);
-/* One that never began: it goes, with its directory. */
+/* One that never began goes. */
 void session_discard(struct session *session);
 /* Sets a member of the record, whose reference is taken over. */
 void session_set(struct session *session, const char *key, json_t *value);
