@@ -110,6 +110,14 @@ void pyro_command_signal(struct pyro_command *command, uint32_t signal)
         pyro_console_log("cannot send signal %u to a command: %s", signal, strerror(-r));
 }
 
+void pyro_command_hang_up(struct pyro_command *command)
+{
+    struct pyro_cgroups *cgroups = &command->agent->cgroups;
+    command->is_ending = true;
+    pyro_cgroup_signal(cgroups, &command->cgroup, SIGHUP);
+    pyro_cgroup_signal(cgroups, &command->cgroup, SIGCONT); /* what is stopped cannot hear it */
+}
+
 void pyro_command_settle(struct pyro_command *command)
 {
     if (!command->over || command->lingers || command->finished)

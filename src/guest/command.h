@@ -48,6 +48,10 @@ void pyro_command_kill(struct pyro_command *command);
  */
 void pyro_command_signal(struct pyro_command *command, uint32_t signal);
 
+/* Its terminal is gone. The kernel tells the shell and what is in the foreground; a shell may end
+ * before it tells the rest, so that hears of it from us. */
+void pyro_command_hang_up(struct pyro_command *command);
+
 /* Sends EXITED and forgets the command if its process was reaped and its output is sent. Called
  * whenever either may have become true; the command may be gone afterwards. */
 void pyro_command_settle(struct pyro_command *command);

@@ -25,8 +25,10 @@ static void end_input(struct pyro_input *input)
 {
     struct pyro_output *output = &input->command->outputs[0];
     close_input(input);
-    if (output->is_terminal)
-        pyro_output_close(output);
+    if (!output->is_terminal)
+        return;
+    pyro_output_close(output);
+    pyro_command_hang_up(input->command);
 }
 
 static void return_credit(struct pyro_input *input, size_t consumed)
@@ -102,7 +104,6 @@ static void end(struct pyro_input *input)
     input->ended = true;
     if (!command->outputs[0].is_terminal)
         return;
-    command->is_ending = true;
     pyro_buffer_consume(&input->waiting, input->waiting.size);
 }
 

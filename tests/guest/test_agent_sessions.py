@@ -6,6 +6,7 @@ import time
 import pytest
 
 import frames
+from conftest import wait_until
 from test_agent_protocol import booted, guest, no_such_process, output, shared  # noqa: F401
 
 
@@ -50,14 +51,13 @@ def test_a_shell_in_a_terminal(guest):
     shell.expect(b"$ ")
     shell.type(b"sleep 1000\n")
     shell.expect(b"sleep 1000\r\n")
-    guest.wait(lambda: not no_such_process(guest, "sleep"))
+    wait_until(lambda: not no_such_process(guest, "sleep"), 60, "the program")
     guest.send(frames.signal(shell.stream, signal.SIGINT))  # the job's, not the shell's
     shell.expect(b"$ ")
     shell.type(b"echo status $?\n")
     shell.expect(b"status 130\r\n")
     shell.type(b"sleep 1000 & jobs\n")  # job control
     shell.expect(b"Running")
-    shell.type(b"\x04")
     shell.type(b"exit 7\n")
     assert shell.over().value == 7
     output(guest, "kill $(pidof sleep)")  # what was left in the background stays, as on any machine
@@ -77,9 +77,9 @@ def test_a_terminal_that_is_hung_up(guest):
     interactive = Terminal(guest, "bash", "--norc")
     interactive.expect(b"$ ")
     interactive.type(b"sleep 1001 & nohup sleep 1000 >/dev/null 2>&1 &\n")
-    guest.wait(lambda: output(guest, "pidof sleep | wc -w") == "2\n")
+    wait_until(lambda: output(guest, "pidof sleep | wc -w") == "2\n", 60, "both")
     interactive.hang_up()
-    guest.quiet(0.5)
+    wait_until(lambda: output(guest, "pidof sleep | wc -w") == "1\n", 60, "the end of the one that does not")
     assert not interactive.result.over, "what ignores it is still there"
     assert output(guest, "cat /proc/$(pidof sleep)/cmdline") == "sleep\0001000\0"
     guest.send(frames.frame(frames.KILL, interactive.stream))
