@@ -47,7 +47,7 @@ static struct termios before;
 
 static void restore_terminal(void)
 {
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+    tcsetattr(STDIN_FILENO, TCSANOW, &before); /* waits for no terminal that was stopped */
 }
 
 static void die_restored(int number)

@@ -21,31 +21,16 @@ static const struct {
     {"shell_attach", cli_attach},
 };
 
-static bool runs_command(const struct pyro_operation *operation)
+static bool is_command(const struct cli *cli)
 {
-    for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
-        if (p->type == PYRO_TYPE_COMMAND)
-            return true;
-    }
-    return false;
-}
-
-/* Its output and exit status are the command's own. */
-static bool is_command(const struct pyro_operation *operation)
-{
-    return operation->streams && runs_command(operation);
-}
-
-static bool is_diff(const struct pyro_operation *operation)
-{
-    return strcmp(operation->name, "workspace_diff") == 0;
+    return cli->operation->output == PYRO_OUTPUT_COMMAND;
 }
 
 /* A patch on a terminal is for people: in colour, and with nothing in it that a terminal would
  * obey. */
 static bool is_patch_for_people(const struct cli *cli)
 {
-    return is_diff(cli->operation) && isatty(STDOUT_FILENO);
+    return cli->operation->output == PYRO_OUTPUT_PATCH && isatty(STDOUT_FILENO);
 }
 
 static int on_output(void *userdata, enum pyro_stream stream, const void *bytes, size_t size)
@@ -81,11 +66,6 @@ static int find_stdin(void)
     return S_ISFIFO(mode) || S_ISREG(mode) || S_ISSOCK(mode) ? STDIN_FILENO : -1;
 }
 
-static bool takes_stdin(const struct pyro_operation *operation)
-{
-    return is_command(operation) || operation->reads_stdin;
-}
-
 int cli_fail(const struct cli *cli, const char *command, const struct pyro_error *error)
 {
     cli_print(stderr, "%s: %s\n", command, error->message);
@@ -115,27 +95,28 @@ static int fail_write(const struct cli *cli, const char *command)
 }
 
 /* The command's own status; for `doctor`, whether all is well. */
-static int exit_status(const struct pyro_operation *operation, const json_t *result)
+static int exit_status(const struct cli *cli, const json_t *result)
 {
     const json_t *code = json_object_get(result, "exit_code");
-    if (is_command(operation) && json_is_integer(code))
+    if (is_command(cli) && json_is_integer(code))
         return (int)json_integer_value(code) & 0xff;
     return json_is_false(json_object_get(result, "ok")) ? 1 : 0;
 }
 
 static bool wants_progress(const struct cli *cli)
 {
-    return cli->verbose || isatty(STDERR_FILENO) || !(cli->json || is_command(cli->operation));
+    return cli->verbose || isatty(STDERR_FILENO) || !(cli->json || is_command(cli));
 }
 
 static int show_result(struct cli *cli, const json_t *result)
 {
-    bool is_shown = cli->operation->streams && !is_diff(cli->operation);
+    enum pyro_output_kind output = cli->operation->output;
+    bool says_all = output == PYRO_OUTPUT_COMMAND || output == PYRO_OUTPUT_KEPT;
     if (cli->json)
         cli_print_json(result);
-    else if (!is_shown || cli->verbose || isatty(STDERR_FILENO))
+    else if (!says_all || cli->verbose || isatty(STDERR_FILENO))
         cli_render(cli->operation, result);
-    return exit_status(cli->operation, result);
+    return exit_status(cli, result);
 }
 
 static int call(struct cli *cli, const char *command, const json_t *given)
@@ -145,10 +126,10 @@ static int call(struct cli *cli, const char *command, const json_t *given)
     cleanup_json json_t *result = NULL;
     const struct pyro_observer observer = {
         .userdata = cli,
-        .output = cli->operation->streams && !cli->json ? on_output : NULL,
+        .output = cli->operation->output && !cli->json ? on_output : NULL,
         .progress = on_progress,
         .cancel_fd = cli->cancel_fd,
-        .stdin_fd = takes_stdin(cli->operation) ? find_stdin() : -1,
+        .stdin_fd = is_command(cli) || cli->operation->reads_stdin ? find_stdin() : -1,
     };
     int r = pyro_open(NULL, &context, &error);
     if (r == 0)
@@ -174,7 +155,7 @@ int cli_call(struct cli *cli, const json_t *given)
     snprintf(command, sizeof(command), "pyro %s", cli->operation->cli);
     /* Names in archives are read as the locale says. Loading it takes a tenth of the time in which
      * a command in a guest is begun, and that passes on bytes as they are. */
-    if (!is_command(cli->operation))
+    if (!is_command(cli))
         setlocale(LC_CTYPE, "");
     cli->cancel_fd = cli_signals_catch();
     cli_progress_init(&cli->progress, wants_progress(cli));

@@ -66,6 +66,14 @@ enum pyro_annotation {
     PYRO_OPEN_WORLD = 1 << 3,
 };
 
+/* What an operation gives to the observer's output while it runs. */
+enum pyro_output_kind {
+    PYRO_OUTPUT_NONE,    /* nothing: what there is to know is in the result */
+    PYRO_OUTPUT_COMMAND, /* of a command, whose exit_code is in the result and which has a stdin */
+    PYRO_OUTPUT_KEPT,    /* that was written before, and maybe goes on */
+    PYRO_OUTPUT_PATCH,   /* a unified diff */
+};
+
 struct pyro_context;
 
 /* `parameters` is checked and complete: defaults are filled in. Returns 0 and a new object, or -1.
@@ -74,10 +82,16 @@ typedef int (*pyro_handler)(struct pyro_context *context, const json_t *paramete
                             const struct pyro_observer *observer, json_t **ret_result,
                             struct pyro_error *error);
 
+/* Declares or begins a handler, pyro_NAME_handler. */
+#define PYRO_HANDLER(name)                                                                         \
+    int pyro_##name##_handler(struct pyro_context *context, const json_t *parameters,              \
+                              const struct pyro_observer *observer, json_t **ret_result,           \
+                              struct pyro_error *error)
+
 struct pyro_operation {
-    const char *name;   /* "vm_run": the C API */
-    const char *cli;    /* "run", "env pull"; NULL: not on the command line */
-    bool streams;       /* calls the observer's output: the command shows that, not the result */
+    const char *name;             /* "vm_run": the C API */
+    const char *cli;              /* "run", "env pull"; NULL: not on the command line */
+    enum pyro_output_kind output; /* the command line shows that; the result only if asked to */
     bool reads_stdin;   /* redirected input may stand for a parameter: the observer's stdin_fd */
     const char *mcp;    /* tool name, NULL: none */
     const char *python; /* method name, NULL: none */

@@ -49,28 +49,27 @@ static int show(const struct reading *reading, size_t stream, const struct pyro_
     return 0;
 }
 
-/* What there is now of one stream. Gaps are told in the text when `text` is not NULL. */
+/* What there is now of one stream, added to `text` unless that is NULL. Gaps are passed over. */
 static int read_stream(struct reading *reading, size_t stream, struct pyro_buffer *text,
                        struct pyro_error *error)
 {
     uint64_t *position = &reading->positions[stream];
-    struct pyro_log_part part;
-    int r;
-    do {
+    bool more = true;
+    int r = 0;
+    while (r == 0 && more) {
+        struct pyro_log_part part;
         r = pyro_log_read(reading->session.directory, streams[stream], PYRO_LOG_BYTES, *position,
                           UINT64_MAX, &part);
         if (r < 0)
             return fail_read(r, error);
         reading->truncated |= part.start > *position;
         *position = part.next;
+        more = part.next < part.end;
         r = show(reading, stream, &part, error);
         if (r == 0 && text && pyro_buffer_append(text, part.text, part.size) < 0)
             r = pyro_error_no_memory(error);
-        bool more = part.next < part.end;
         pyro_log_part_finish(&part);
-        if (!more)
-            break;
-    } while (r == 0);
+    }
     return r;
 }
 
@@ -84,32 +83,30 @@ static json_t *to_string(const struct pyro_buffer *text)
 static int answer(struct reading *reading, const json_t *parameters, json_t **ret_result,
                   struct pyro_error *error)
 {
-    cleanup_json json_t *result =
-        pyro_session_to_json(PYRO_SESSION_SERVICE, parameters, reading->session.record);
-    int r = result ? 0 : pyro_error_no_memory(error);
+    bool all = pyro_json_boolean(parameters, "all", false);
+    cleanup_json json_t *own = json_object();
+    int r = 0;
     for (size_t i = 0; i < ARRAY_SIZE(streams) && r == 0; i++) {
         struct pyro_buffer text;
         pyro_buffer_init(&text, 2 * PYRO_SERVICE_LOG_KEEP);
         r = read_stream(reading, i, &text, error);
-        if (r == 0 && json_object_set_new(result, streams[i], to_string(&text)) < 0)
+        if (r == 0 && json_object_set_new(own, streams[i], to_string(&text)) < 0)
             r = pyro_error_no_memory(error);
         pyro_buffer_finish(&text);
     }
     if (r < 0)
         return r;
-    bool all = pyro_json_boolean(parameters, "all", false);
-    json_object_set_new(result, "tail_lines",
+    json_object_set_new(own, "tail_lines",
                         all ? json_null() : json_incref(json_object_get(parameters, "tail_lines")));
-    json_object_set_new(result, "truncated", json_boolean(reading->truncated));
-    *ret_result = steal_pointer(&result);
-    return 0;
+    json_object_set_new(own, "truncated", json_boolean(reading->truncated));
+    return pyro_session_result(PYRO_SESSION_SERVICE, parameters, reading->session.record,
+                               steal_pointer(&own), ret_result, error);
 }
 
 /* Shows what comes until the service has ended. */
 static int follow(struct reading *reading, struct pyro_error *error)
 {
-    struct pyro_session_watch watch = {reading->context, &reading->session, reading->observer,
-                                       NULL};
+    struct pyro_session_watch watch = {reading->context, &reading->session, reading->observer};
     int r = 0;
     bool runs = true;
     while (r == 0 && runs) {
@@ -133,7 +130,7 @@ static int check_follow(const struct reading *reading, struct pyro_error *error)
     return pyro_error_hint(error, "leave out --json");
 }
 
-PYRO_SESSION_HANDLER(service_logs)
+PYRO_HANDLER(service_logs)
 {
     struct reading reading = {.context = context, .observer = observer};
     bool follows = pyro_json_boolean(parameters, "follow", false);

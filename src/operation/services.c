@@ -6,9 +6,7 @@
 #include "operation/command.h"
 #include "operation/session_support.h"
 #include "operation/workspace_support.h"
-#include "supervisor/bundle.h"
 #include "supervisor/log.h"
-#include "wire/message.h"
 
 /* One that is to be started. */
 struct start {
@@ -87,12 +85,12 @@ static json_t *describe(const struct start *start)
         readiness ? json_pack("{s:s, s:s}", "type", pyro_json_text(readiness, "type", ""), "target",
                               target_of(readiness))
                   : json_null();
-    double limit = pyro_json_real(parameters, "ready_timeout_seconds", 30);
     return json_pack("{s:s, s:s, s:{s:s, s:s, s:O?}, s:O, s:I, s:I}", "request", "service_start",
                      "name", start->name, "record", "command", command ? command : "", "cwd",
                      start->cwd, "readiness", readiness, "probe", probe, "interval_ms",
                      (json_int_t)pyro_json_integer(parameters, "ready_interval_ms", 500),
-                     "limit_ms", (json_int_t)(limit * 1000));
+                     "limit_ms",
+                     (json_int_t)pyro_json_integer(parameters, "ready_timeout_seconds", 30) * 1000);
 }
 
 /* The last lines of one stream, as far as they fit. */
@@ -137,24 +135,19 @@ static int request(const struct start *start, json_t **ret_result, struct pyro_e
     char *none[] = {NULL};
     const struct pyro_exec exec = {
         .arguments = start->command.arguments, .environment = none, .directory = start->cwd};
-    struct pyro_client *client;
-    cleanup_json json_t *asked = describe(start), *answer = NULL;
-    if (!asked)
-        return pyro_error_no_memory(error);
-    if (pyro_workspace_connect(start->context, start->parameters, &client, error) < 0)
+    cleanup_json json_t *answer = NULL;
+    if (pyro_session_ask(start->context, start->parameters, describe(start),
+                         &(struct pyro_attached){.exec = &exec}, start->observer, &answer,
+                         error) < 0)
         return -1;
-    int r = pyro_client_request_exec(client, asked, &exec, start->observer, &answer, error);
-    pyro_client_destroy(client);
-    if (r < 0)
-        return r;
     const json_t *record = json_object_get(answer, "record");
     if (!json_is_real(json_object_get(record, "ready_at")))
         return fail(start, record, error);
-    *ret_result = pyro_session_to_json(PYRO_SESSION_SERVICE, start->parameters, record);
-    return *ret_result ? 0 : pyro_error_no_memory(error);
+    return pyro_session_result(PYRO_SESSION_SERVICE, start->parameters, record, NULL, ret_result,
+                               error);
 }
 
-PYRO_SESSION_HANDLER(service_start)
+PYRO_HANDLER(service_start)
 {
     struct start start = {.context = context,
                           .parameters = parameters,
@@ -173,7 +166,7 @@ PYRO_SESSION_HANDLER(service_start)
     return r;
 }
 
-PYRO_SESSION_HANDLER(service_list)
+PYRO_HANDLER(service_list)
 {
     (void)observer;
     struct pyro_vm_record record;
@@ -189,53 +182,43 @@ PYRO_SESSION_HANDLER(service_list)
     return *ret_result ? 0 : pyro_error_no_memory(error);
 }
 
-PYRO_SESSION_HANDLER(service_status)
+PYRO_HANDLER(service_status)
 {
     (void)observer;
     struct pyro_session session;
     int r = pyro_session_find(context, parameters, PYRO_SESSION_SERVICE, &session, error);
-    if (r == 0) {
-        *ret_result = pyro_session_to_json(PYRO_SESSION_SERVICE, parameters, session.record);
-        r = *ret_result ? 0 : pyro_error_no_memory(error);
-    }
+    if (r == 0)
+        r = pyro_session_result(PYRO_SESSION_SERVICE, parameters, session.record, NULL, ret_result,
+                                error);
     pyro_session_finish(&session);
     return r;
 }
 
-/* True when it was this call that ended it. */
+/* `ret_was_running`: it was this call that ended it. */
 static int stop(struct pyro_context *context, const json_t *parameters,
                 const struct pyro_observer *observer, struct pyro_session *session,
                 bool *ret_was_running, struct pyro_error *error)
 {
-    struct pyro_client *client;
     cleanup_json json_t *answer = NULL;
-    cleanup_json json_t *asked =
+    json_t *request =
         json_pack("{s:s, s:s, s:I}", "request", "service_stop", "name", session->name, "grace_ms",
-                  (json_int_t)(pyro_json_real(parameters, "grace_seconds", 10) * 1000));
-    if (!asked)
-        return pyro_error_no_memory(error);
-    if (pyro_workspace_connect(context, parameters, &client, error) < 0)
+                  (json_int_t)pyro_json_integer(parameters, "grace_seconds", 10) * 1000);
+    if (pyro_session_ask(context, parameters, request, NULL, observer, &answer, error) < 0)
         return -1;
-    int r = pyro_client_request(client, asked, NULL, 0, observer, &answer, error);
-    pyro_client_destroy(client);
     *ret_was_running = pyro_json_boolean(answer, "was_running", false);
-    return r < 0 ? r : pyro_session_refresh(context, session, error);
+    return pyro_session_refresh(context, session, error);
 }
 
-PYRO_SESSION_HANDLER(service_stop)
+PYRO_HANDLER(service_stop)
 {
     struct pyro_session session;
     bool was_running = false;
     int r = pyro_session_find(context, parameters, PYRO_SESSION_SERVICE, &session, error);
     if (r == 0 && pyro_session_is_running(session.record))
         r = stop(context, parameters, observer, &session, &was_running, error);
-    if (r == 0) {
-        *ret_result = pyro_session_to_json(PYRO_SESSION_SERVICE, parameters, session.record);
-        r = *ret_result &&
-                    json_object_set_new(*ret_result, "was_running", json_boolean(was_running)) == 0
-                ? 0
-                : pyro_error_no_memory(error);
-    }
+    if (r == 0)
+        r = pyro_session_result(PYRO_SESSION_SERVICE, parameters, session.record,
+                                json_pack("{s:b}", "was_running", was_running), ret_result, error);
     pyro_session_finish(&session);
     return r;
 }

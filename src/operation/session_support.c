@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "operation/table.h"
 #include "operation/workspace_support.h"
 #include "supervisor/bundle.h"
 
@@ -52,7 +53,7 @@ int pyro_session_refresh(const struct pyro_context *context, struct pyro_session
     json_decref(session->record);
     session->record = record;
     if (pyro_session_is_running(record) && !pyro_bundle_is_live(&context->home, session->vm_id))
-        pyro_session_lose(record, "its guest ended first", 0);
+        pyro_session_lose(record);
     return 0;
 }
 
@@ -86,32 +87,58 @@ void pyro_session_finish(struct pyro_session *session)
     json_decref(steal_pointer(&session->record));
 }
 
-static const char *const service_keys[] = {"state",     "command",     "cwd",      "pid",
-                                           "exit_code", "started_at",  "ready_at", "ended_at",
-                                           "readiness", "stop_reason", NULL};
-static const char *const shell_keys[] = {"state",      "cwd",      "cols",      "rows", "pid",
-                                         "started_at", "ended_at", "exit_code", NULL};
-
+/* What the contract says of one stands in the description of the operation that returns just that.
+ */
 static json_t *to_json(enum pyro_session_kind kind, const char *workspace_id, const char *name,
                        const json_t *record)
 {
-    const char *const *keys = kind == PYRO_SESSION_SERVICE ? service_keys : shell_keys;
-    json_t *result =
-        json_pack("{s:s, s:s}", "workspace_id", workspace_id, name_parameters[kind], name);
-    for (; result && *keys; keys++) {
-        json_t *value = json_object_get(record, *keys);
-        json_object_set_new(result, *keys, value ? json_incref(value) : json_null());
+    const struct pyro_field *field = kind == PYRO_SESSION_SERVICE
+                                         ? pyro_service_status_operation.result
+                                         : pyro_shell_open_operation.result;
+    json_t *result = json_object();
+    for (; result && field->name; field++) {
+        json_t *value = json_object_get(record, field->name);
+        json_object_set_new(result, field->name, value ? json_incref(value) : json_null());
     }
+    json_object_set_new(result, "workspace_id", json_string(workspace_id));
+    json_object_set_new(result, name_parameters[kind], json_string(name));
     return result;
 }
 
-json_t *pyro_session_to_json(enum pyro_session_kind kind, const json_t *parameters,
-                             const json_t *record)
+int pyro_session_result(enum pyro_session_kind kind, const json_t *parameters, const json_t *record,
+                        json_t *more, json_t **ret_result, struct pyro_error *error)
 {
+    cleanup_json json_t *taken = more;
     const char *name = pyro_json_text(parameters, name_parameters[kind], NULL);
     if (!name) /* a new shell has its name from the supervisor */
         name = pyro_json_text(record, name_parameters[kind], "");
-    return to_json(kind, pyro_json_text(parameters, "workspace_id", ""), name, record);
+    cleanup_json json_t *result =
+        to_json(kind, pyro_json_text(parameters, "workspace_id", ""), name, record);
+    if (!result || (taken && json_object_update(result, taken) < 0))
+        return pyro_error_no_memory(error);
+    *ret_result = steal_pointer(&result);
+    return 0;
+}
+
+int pyro_session_ask(struct pyro_context *context, const json_t *parameters, json_t *request,
+                     const struct pyro_attached *attached, const struct pyro_observer *observer,
+                     json_t **ret_answer, struct pyro_error *error)
+{
+    struct pyro_client *client;
+    cleanup_json json_t *asked = request;
+    const struct pyro_buffer *bytes = attached ? attached->bytes : NULL;
+    int r;
+    if (!asked)
+        return pyro_error_no_memory(error);
+    if (pyro_workspace_connect(context, parameters, &client, error) < 0)
+        return -1;
+    if (attached && attached->exec)
+        r = pyro_client_request_exec(client, asked, attached->exec, observer, ret_answer, error);
+    else
+        r = pyro_client_request(client, asked, bytes ? pyro_buffer_data(bytes) : NULL,
+                                bytes ? bytes->size : 0, observer, ret_answer, error);
+    pyro_client_destroy(client);
+    return r;
 }
 
 json_t *pyro_sessions_to_json(const struct pyro_context *context, const char *vm_id,
@@ -132,7 +159,7 @@ json_t *pyro_sessions_to_json(const struct pyro_context *context, const char *vm
         if (!record) /* it is being made, or was refused */
             continue;
         if (!is_live && pyro_session_is_running(record))
-            pyro_session_lose(record, "its guest ended first", 0);
+            pyro_session_lose(record);
         json_array_append_new(list, to_json(kind, workspace_id, text, record));
     }
     return list;
@@ -153,51 +180,62 @@ char *pyro_guest_directory(const char *path)
     return *path == '/' ? strdup(path) : pyro_text_format(PYRO_WORKSPACE_PATH "/%s", path);
 }
 
-static json_t *watch_request(const struct pyro_session *session, const uint64_t *positions,
+static json_t *watch_request(const struct pyro_session_watch *watch, const uint64_t *positions,
                              uint64_t timeout_ms)
 {
     enum { MOST_MS = 600 * 1000 };
-    bool is_service = session->kind == PYRO_SESSION_SERVICE;
-    json_t *list = is_service
-                       ? json_pack("[I, I]", (json_int_t)positions[0], (json_int_t)positions[1])
-                       : json_pack("[I]", (json_int_t)positions[0]);
-    return json_pack("{s:s, s:b, s:s, s:o, s:I}", "request", "session_watch", "is_service",
-                     is_service, "name", session->name, "positions", list, "wait_ms",
-                     (json_int_t)MIN(timeout_ms, (uint64_t)MOST_MS));
+    bool is_service = watch->session->kind == PYRO_SESSION_SERVICE;
+    json_t *list = json_array();
+    for (size_t i = 0; i < (is_service ? 2 : 1); i++)
+        json_array_append_new(list, json_integer((json_int_t)MAX(positions[i], watch->known[i])));
+    return json_pack("{s:s, s:s, s:o, s:I}", "request",
+                     is_service ? "service_watch" : "shell_watch", "name", watch->session->name,
+                     "positions", list, "wait_ms", (json_int_t)MIN(timeout_ms, (uint64_t)MOST_MS));
 }
 
 /* One that is told of is as fresh as can be; of one that has ended the files tell. */
-static int take_record(const struct pyro_session_watch *watch, json_t *record,
+static int take_answer(struct pyro_session_watch *watch, const json_t *answer,
                        struct pyro_error *error)
 {
+    json_t *record = json_object_get(answer, "record");
+    const json_t *positions = json_object_get(answer, "positions");
     if (!record)
         return pyro_session_refresh(watch->context, watch->session, error);
+    for (size_t i = 0; i < ARRAY_SIZE(watch->known); i++)
+        watch->known[i] = (uint64_t)json_integer_value(json_array_get(positions, i));
     json_decref(watch->session->record);
     watch->session->record = json_incref(record);
     return 0;
 }
 
-/* A supervisor that cannot be reached is gone, which its bundle's lock tells, or has too many
- * clients: one looks again a little later. */
+/* Its guest is gone, which its bundle's lock tells, or there are too many clients: one looks again
+ * a little later. */
+static int look_later(struct pyro_session_watch *watch, uint64_t timeout_ms,
+                      struct pyro_error *error)
+{
+    enum { AGAIN_MS = 20 };
+    struct pollfd polled = {.fd = watch->observer ? watch->observer->cancel_fd : -1,
+                            .events = POLLIN};
+    if (poll(&polled, 1, (int)MIN(timeout_ms, (uint64_t)AGAIN_MS)) > 0)
+        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
+    return pyro_session_refresh(watch->context, watch->session, error);
+}
+
 int pyro_session_watch(struct pyro_session_watch *watch, const uint64_t *positions,
                        uint64_t timeout_ms, struct pyro_error *error)
 {
-    enum { AGAIN_MS = 20 };
     struct pyro_error why = PYRO_ERROR_INIT;
     cleanup_json json_t *answer = NULL;
-    cleanup_json json_t *asked = watch_request(watch->session, positions, timeout_ms);
-    if (!watch->client && pyro_client_connect(&watch->context->home, watch->session->vm_id,
-                                              &watch->client, NULL) < 0) {
-        int cancel_fd = watch->observer ? watch->observer->cancel_fd : -1;
-        struct pollfd polled = {.fd = cancel_fd, .events = POLLIN};
-        if (poll(&polled, 1, (int)MIN(timeout_ms, (uint64_t)AGAIN_MS)) > 0)
-            return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
-        return pyro_session_refresh(watch->context, watch->session, error);
-    }
+    cleanup_json json_t *asked = watch_request(watch, positions, timeout_ms);
+    if (!asked)
+        return pyro_error_no_memory(error);
+    if (!watch->client &&
+        pyro_client_connect(&watch->context->home, watch->session->vm_id, &watch->client, NULL) < 0)
+        return look_later(watch, timeout_ms, error);
     if (pyro_client_request(watch->client, asked, NULL, 0, watch->observer, &answer, &why) == 0)
-        return take_record(watch, json_object_get(answer, "record"), error);
+        return take_answer(watch, answer, error);
     pyro_client_destroy(steal_pointer(&watch->client));
-    return why.code == PYRO_ERROR_CANCELLED
-               ? pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled")
-               : pyro_session_refresh(watch->context, watch->session, error);
+    if (why.code == PYRO_ERROR_CANCELLED)
+        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
+    return look_later(watch, timeout_ms, error);
 }

@@ -6,25 +6,21 @@
 #include "operation/operation.h"
 #include "supervisor/client.h"
 #include "supervisor/session_record.h"
-
-#define PYRO_SESSION_HANDLER(name)                                                                 \
-    int pyro_##name##_handler(struct pyro_context *context, const json_t *parameters,              \
-                              const struct pyro_observer *observer, json_t **ret_result,           \
-                              struct pyro_error *error)
+#include "wire/message.h"
 
 /* services.c */
-PYRO_SESSION_HANDLER(service_start);
-PYRO_SESSION_HANDLER(service_list);
-PYRO_SESSION_HANDLER(service_status);
-PYRO_SESSION_HANDLER(service_stop);
-PYRO_SESSION_HANDLER(service_logs); /* service_logs.c */
+PYRO_HANDLER(service_start);
+PYRO_HANDLER(service_list);
+PYRO_HANDLER(service_status);
+PYRO_HANDLER(service_stop);
+PYRO_HANDLER(service_logs); /* service_logs.c */
 /* shells.c */
-PYRO_SESSION_HANDLER(shell_open);
-PYRO_SESSION_HANDLER(shell_write);
-PYRO_SESSION_HANDLER(shell_signal);
-PYRO_SESSION_HANDLER(shell_resize);
-PYRO_SESSION_HANDLER(shell_close);
-PYRO_SESSION_HANDLER(shell_read); /* shell_read.c */
+PYRO_HANDLER(shell_open);
+PYRO_HANDLER(shell_write);
+PYRO_HANDLER(shell_signal);
+PYRO_HANDLER(shell_resize);
+PYRO_HANDLER(shell_close);
+PYRO_HANDLER(shell_read); /* shell_read.c */
 
 /* One that is or was. */
 struct pyro_session {
@@ -47,9 +43,22 @@ void pyro_session_finish(struct pyro_session *session);
 int pyro_session_refresh(const struct pyro_context *context, struct pyro_session *session,
                          struct pyro_error *error);
 
-/* The record of the contract. A new reference, NULL when out of memory. */
-json_t *pyro_session_to_json(enum pyro_session_kind kind, const json_t *parameters,
-                             const json_t *record);
+/* What goes with a request to the supervisor; at most one of them. */
+struct pyro_attached {
+    const struct pyro_exec *exec;
+    const struct pyro_buffer *bytes;
+};
+
+/* Asks the supervisor of the workspace that the parameters name (docs/PROTOCOL.md, "Requests").
+ * `request` is taken over, `attached` may be NULL. */
+int pyro_session_ask(struct pyro_context *context, const json_t *parameters, json_t *request,
+                     const struct pyro_attached *attached, const struct pyro_observer *observer,
+                     json_t **ret_answer, struct pyro_error *error);
+
+/* The result of an operation on one: its record as the contract has it, and the members of `more`,
+ * which is taken over and may be NULL. */
+int pyro_session_result(enum pyro_session_kind kind, const json_t *parameters, const json_t *record,
+                        json_t *more, json_t **ret_result, struct pyro_error *error);
 
 /* All of a workspace's, as records of the contract. `is_live`: its guest runs. A new array, NULL
  * when out of memory. */
@@ -68,6 +77,7 @@ struct pyro_session_watch {
     struct pyro_session *session; /* its record is renewed */
     const struct pyro_observer *observer;
     struct pyro_client *client; /* NULL: not connected */
+    uint64_t known[2];          /* where its logs ended when that was told last */
 };
 
 /* Waits until one of its logs is longer than the caller knows, it has ended, or `timeout_ms` are

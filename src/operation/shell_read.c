@@ -52,8 +52,7 @@ static int check_cursor(const struct reading *reading, struct pyro_error *error)
 static int wait(struct reading *reading, uint64_t wait_ms, uint64_t idle_ms,
                 struct pyro_error *error)
 {
-    struct pyro_session_watch watch = {reading->context, &reading->session, reading->observer,
-                                       NULL};
+    struct pyro_session_watch watch = {reading->context, &reading->session, reading->observer};
     uint64_t changed = pyro_now_ms(), now = changed;
     uint64_t deadline = now + (wait_ms > 0 || idle_ms == 0 ? wait_ms : IDLE_LIMIT_MS);
     uint64_t end = reading->part.end;
@@ -109,18 +108,15 @@ static int answer(const struct reading *reading, const json_t *parameters, json_
 {
     const struct pyro_log_part *part = &reading->part;
     uint64_t lost = part->start - MIN(reading->cursor, part->start);
-    json_t *result = pyro_session_to_json(PYRO_SESSION_SHELL, parameters, reading->session.record);
-    cleanup_json json_t *own =
+    json_t *own =
         json_pack("{s:o, s:I, s:I, s:I, s:I, s:b}", "output",
                   json_stringn_nocheck(part->text ? part->text : "", part->size), "cursor",
                   (json_int_t)part->start, "next_cursor", (json_int_t)part->next, "end_cursor",
                   (json_int_t)part->end, "lost_chars", (json_int_t)lost, "truncated",
                   lost > 0 || part->next < part->end);
-    if (!result || !own || json_object_update(result, own) < 0) {
-        json_decref(result);
-        return pyro_error_no_memory(error);
-    }
-    *ret_result = result;
+    if (pyro_session_result(PYRO_SESSION_SHELL, parameters, reading->session.record, own,
+                            ret_result, error) < 0)
+        return -1;
     return show(reading, part->text, part->size, error);
 }
 
@@ -140,7 +136,7 @@ static int run(struct reading *reading, const json_t *parameters, json_t **ret_r
     return answer(reading, parameters, ret_result, error);
 }
 
-PYRO_SESSION_HANDLER(shell_read)
+PYRO_HANDLER(shell_read)
 {
     struct reading reading = {.context = context,
                               .observer = observer,

@@ -3,42 +3,19 @@
 #include <signal.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/json.h"
-#include "base/text.h"
 #include "operation/session_support.h"
-#include "operation/workspace_support.h"
-#include "wire/message.h"
 
 enum { INPUT_MAX = 4 * 1024 * 1024 - 1 }; /* with its newline, what the supervisor takes at once */
 
 /* A login shell: bash where there is one. */
 static char login[] = "SHELL=$(command -v bash || command -v sh) && export SHELL && exec $SHELL -l";
 
-static int ask(struct pyro_context *context, const json_t *parameters, json_t *request,
-               const struct pyro_buffer *attached, const struct pyro_observer *observer,
-               json_t **ret_record, struct pyro_error *error)
-{
-    struct pyro_client *client;
-    cleanup_json json_t *asked = request, *answer = NULL;
-    if (!asked)
-        return pyro_error_no_memory(error);
-    if (pyro_workspace_connect(context, parameters, &client, error) < 0)
-        return -1;
-    int r = pyro_client_request(client, asked, attached ? pyro_buffer_data(attached) : NULL,
-                                attached ? attached->size : 0, observer, &answer, error);
-    pyro_client_destroy(client);
-    if (r == 0)
-        *ret_record = json_incref(json_object_get(answer, "record"));
-    return r;
-}
-
-static int open_shell(struct pyro_context *context, const json_t *parameters, const char *cwd,
-                      const struct pyro_observer *observer, json_t **ret_record,
-                      struct pyro_error *error)
+PYRO_HANDLER(shell_open)
 {
     char *words[] = {(char *)"/bin/sh", (char *)"-c", login, NULL};
     char *environment[] = {(char *)"TERM=xterm-256color", NULL};
+    cleanup_free char *cwd = pyro_guest_directory(pyro_json_text(parameters, "cwd", "/workspace"));
     const struct pyro_exec exec = {
         .flags = PYRO_EXEC_TERMINAL | PYRO_EXEC_STDIN,
         .arguments = words,
@@ -46,32 +23,15 @@ static int open_shell(struct pyro_context *context, const json_t *parameters, co
         .directory = cwd,
         .terminal = {.columns = (uint32_t)pyro_json_integer(parameters, "cols", 120),
                      .rows = (uint32_t)pyro_json_integer(parameters, "rows", 30)}};
-    struct pyro_client *client;
     cleanup_json json_t *answer = NULL;
-    cleanup_json json_t *asked =
+    json_t *request =
         json_pack("{s:s, s:s, s:I}", "request", "shell_open", "cwd", cwd, "keep_bytes",
                   (json_int_t)pyro_json_integer(parameters, "scrollback_bytes", 4 << 20));
-    if (!asked)
-        return pyro_error_no_memory(error);
-    if (pyro_workspace_connect(context, parameters, &client, error) < 0)
+    if (pyro_session_ask(context, parameters, request, &(struct pyro_attached){.exec = &exec},
+                         observer, &answer, error) < 0)
         return -1;
-    int r = pyro_client_request_exec(client, asked, &exec, observer, &answer, error);
-    pyro_client_destroy(client);
-    if (r == 0)
-        *ret_record = json_incref(json_object_get(answer, "record"));
-    return r;
-}
-
-PYRO_SESSION_HANDLER(shell_open)
-{
-    cleanup_json json_t *record = NULL;
-    cleanup_free char *cwd = pyro_guest_directory(pyro_json_text(parameters, "cwd", "/workspace"));
-    if (!cwd)
-        return pyro_error_no_memory(error);
-    if (open_shell(context, parameters, cwd, observer, &record, error) < 0)
-        return -1;
-    *ret_result = pyro_session_to_json(PYRO_SESSION_SHELL, parameters, record);
-    return *ret_result ? 0 : pyro_error_no_memory(error);
+    return pyro_session_result(PYRO_SESSION_SHELL, parameters, json_object_get(answer, "record"),
+                               NULL, ret_result, error);
 }
 
 /* The parameter, or what was redirected into the command. */
@@ -105,47 +65,53 @@ static json_t *about(const char *request, const json_t *parameters)
 }
 
 /* The supervisor knows those that are open only: whether there ever was one, its files tell. */
-static int ask_about(struct pyro_context *context, const json_t *parameters, json_t *request,
-                     const struct pyro_buffer *attached, const struct pyro_observer *observer,
-                     json_t **ret_record, struct pyro_error *error)
+static int explain(struct pyro_context *context, const json_t *parameters,
+                   const struct pyro_error *why, struct pyro_error *error)
+{
+    struct pyro_session session;
+    int r = pyro_session_find(context, parameters, PYRO_SESSION_SHELL, &session, error);
+    pyro_session_finish(&session);
+    if (r == 0 && error)
+        *error = *why;
+    return -1;
+}
+
+/* Asks about one that is open. The result has the members of `more` beside its record. */
+static int ask(struct pyro_context *context, const json_t *parameters, json_t *request,
+               const struct pyro_attached *attached, const struct pyro_observer *observer,
+               json_t *more, json_t **ret_result, struct pyro_error *error)
 {
     struct pyro_error why = PYRO_ERROR_INIT;
-    struct pyro_session session;
-    if (ask(context, parameters, request, attached, observer, ret_record, &why) == 0)
-        return 0;
-    int r = why.code == PYRO_ERROR_WRONG_STATE
-                ? pyro_session_find(context, parameters, PYRO_SESSION_SHELL, &session, error)
-                : 0;
+    cleanup_json json_t *answer = NULL, *taken = more;
+    if (pyro_session_ask(context, parameters, request, attached, observer, &answer, &why) == 0)
+        return pyro_session_result(PYRO_SESSION_SHELL, parameters,
+                                   json_object_get(answer, "record"), json_incref(taken),
+                                   ret_result, error);
     if (why.code == PYRO_ERROR_WRONG_STATE)
-        pyro_session_finish(&session);
-    if (r == 0 && error)
+        return explain(context, parameters, &why, error);
+    if (error)
         *error = why;
     return -1;
 }
 
-PYRO_SESSION_HANDLER(shell_write)
+PYRO_HANDLER(shell_write)
 {
     struct pyro_buffer input;
-    cleanup_json json_t *record = NULL;
     bool newline = pyro_json_boolean(parameters, "append_newline", true);
     pyro_buffer_init(&input, INPUT_MAX);
     int r = collect_input(parameters, observer, &input, error);
-    size_t length = input.size;
+    json_t *more =
+        json_pack("{s:I, s:b}", "input_length", (json_int_t)input.size, "append_newline", newline);
     input.cap++;
     if (r == 0 && newline && pyro_buffer_append(&input, "\n", 1) < 0)
         r = pyro_error_no_memory(error);
     if (r == 0)
-        r = ask_about(context, parameters, about("shell_write", parameters), &input, observer,
-                      &record, error);
+        r = ask(context, parameters, about("shell_write", parameters),
+                &(struct pyro_attached){.bytes = &input}, observer, steal_pointer(&more),
+                ret_result, error);
+    json_decref(more);
     pyro_buffer_finish(&input);
-    if (r < 0)
-        return r;
-    json_t *result = pyro_session_to_json(PYRO_SESSION_SHELL, parameters, record);
-    if (!result || json_object_set_new(result, "input_length", json_integer((json_int_t)length)) ||
-        json_object_set_new(result, "append_newline", json_boolean(newline)))
-        return pyro_error_no_memory(error);
-    *ret_result = result;
-    return 0;
+    return r;
 }
 
 static int number_of(const char *signal_name)
@@ -160,48 +126,37 @@ static int number_of(const char *signal_name)
     return signals[i].number;
 }
 
-PYRO_SESSION_HANDLER(shell_signal)
+PYRO_HANDLER(shell_signal)
 {
-    cleanup_json json_t *record = NULL;
     const char *name = pyro_json_text(parameters, "signal_name", "INT");
     json_t *request = about("shell_signal", parameters);
     json_object_set_new(request, "signal", json_integer(number_of(name)));
-    if (ask_about(context, parameters, request, NULL, observer, &record, error) < 0)
-        return -1;
-    *ret_result = pyro_session_to_json(PYRO_SESSION_SHELL, parameters, record);
-    if (!*ret_result || json_object_set_new(*ret_result, "signal", json_string(name)) < 0)
-        return pyro_error_no_memory(error);
-    return 0;
+    return ask(context, parameters, request, NULL, observer, json_pack("{s:s}", "signal", name),
+               ret_result, error);
 }
 
-PYRO_SESSION_HANDLER(shell_resize)
+PYRO_HANDLER(shell_resize)
 {
-    cleanup_json json_t *record = NULL;
     json_t *request = about("shell_resize", parameters);
     json_object_set(request, "cols", json_object_get(parameters, "cols"));
     json_object_set(request, "rows", json_object_get(parameters, "rows"));
-    if (ask_about(context, parameters, request, NULL, observer, &record, error) < 0)
-        return -1;
-    *ret_result = pyro_session_to_json(PYRO_SESSION_SHELL, parameters, record);
-    return *ret_result ? 0 : pyro_error_no_memory(error);
+    return ask(context, parameters, request, NULL, observer, NULL, ret_result, error);
 }
 
 /* One that is closed already stays so. */
-PYRO_SESSION_HANDLER(shell_close)
+PYRO_HANDLER(shell_close)
 {
     struct pyro_session session;
-    cleanup_json json_t *record = NULL;
+    cleanup_json json_t *answer = NULL;
     int r = pyro_session_find(context, parameters, PYRO_SESSION_SHELL, &session, error);
     if (r == 0 && pyro_session_is_running(session.record))
-        r = ask(context, parameters, about("shell_close", parameters), NULL, observer, &record,
-                error);
+        r = pyro_session_ask(context, parameters, about("shell_close", parameters), NULL, observer,
+                             &answer, error);
     if (r == 0)
         r = pyro_session_refresh(context, &session, error);
-    if (r == 0) {
-        *ret_result = pyro_session_to_json(PYRO_SESSION_SHELL, parameters, session.record);
-        if (!*ret_result || json_object_set_new(*ret_result, "closed", json_true()) < 0)
-            r = pyro_error_no_memory(error);
-    }
+    if (r == 0)
+        r = pyro_session_result(PYRO_SESSION_SHELL, parameters, session.record,
+                                json_pack("{s:b}", "closed", 1), ret_result, error);
     pyro_session_finish(&session);
     return r;
 }

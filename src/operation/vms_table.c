@@ -91,7 +91,7 @@ static const struct pyro_parameter run_parameters[] = {
 
 const struct pyro_operation pyro_vm_run_operation = {
     .name = "vm_run",
-    .streams = true,
+    .output = PYRO_OUTPUT_COMMAND,
     .cli = "run",
     .mcp = "vm_run",
     .python = "run_in_vm",
@@ -174,7 +174,7 @@ static const struct pyro_parameter exec_parameters[] = {
 
 const struct pyro_operation pyro_vm_exec_operation = {
     .name = "vm_exec",
-    .streams = true,
+    .output = PYRO_OUTPUT_COMMAND,
     .mcp = "vm_exec",
     .python = "exec_vm",
     .title = "Run a command in a VM and delete the VM",

@@ -4,10 +4,7 @@
 
 #include "operation/operation.h"
 
-#define PYRO_WORKSPACE_HANDLER(name)                                                               \
-    int pyro_workspace_##name##_handler(struct pyro_context *context, const json_t *parameters,    \
-                                        const struct pyro_observer *observer, json_t **ret_result, \
-                                        struct pyro_error *error)
+#define PYRO_WORKSPACE_HANDLER(name) PYRO_HANDLER(workspace_##name)
 
 /* workspaces.c */
 PYRO_WORKSPACE_HANDLER(create);

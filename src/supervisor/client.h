@@ -66,9 +66,10 @@ int pyro_client_exec_from(struct pyro_client *client, struct pyro_exec *exec,
 /* The number under which a workspace wrote down the last command, 0: it did not. */
 uint32_t pyro_client_sequence(const struct pyro_client *client);
 
-/* Asks the supervisor about a service or shell (docs/PROTOCOL.md, "Requests"); the answer waits for its guest to run.
- * `attached` goes with it, `size` may be 0. `ret_answer` is a new reference. An error that the
- * supervisor answers is the caller's; PYRO_ERROR_CANCELLED: nothing is known of what became of it.
+/* Asks the supervisor about a service or shell (docs/PROTOCOL.md, "Requests"); the answer waits for
+ * its guest to run. `attached` goes with it, `size` may be 0. `ret_answer` is a new reference. An
+ * error that the supervisor answers is the caller's; PYRO_ERROR_CANCELLED: nothing is known of what
+ * became of it.
  */
 int pyro_client_request(struct pyro_client *client, const json_t *request, const void *attached,
                         size_t size, const struct pyro_observer *observer, json_t **ret_answer,

@@ -36,5 +36,7 @@ int pyro_client_turn(struct pyro_client *client, const struct pyro_observer *obs
                      struct exec_wait *wait);
 /* Turns the end of a turn into an error. Returns -1. */
 int pyro_client_explain(const struct pyro_client *client, int turned, struct pyro_error *error);
+/* The same for what pyro_exec_pack() returned; 0 when that is no error. */
+int pyro_client_explain_exec(int r, struct pyro_error *error);
 
 #endif

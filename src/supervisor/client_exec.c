@@ -237,10 +237,8 @@ int pyro_client_freeze(struct pyro_client *client, const struct pyro_observer *o
     return client->frozen ? 0 : pyro_client_explain(client, r, error);
 }
 
-static int send_exec(struct pyro_client *client, uint32_t stream, const struct pyro_exec *exec,
-                     struct pyro_error *error)
+int pyro_client_explain_exec(int r, struct pyro_error *error)
 {
-    int r = pyro_exec_pack(&client->out, stream, exec);
     if (r == -EMSGSIZE || r == -E2BIG) {
         pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
                        "cannot run the command: its words are longer than 64 KiB, or more than %d",
@@ -259,7 +257,7 @@ static int exec_with(struct pyro_client *client, struct pyro_exec *exec, struct 
     client->sequence = 0;
     exec->flags = (exec->flags & ~(uint32_t)PYRO_EXEC_STDIN) |
                   (wait->stdin_open ? (uint32_t)PYRO_EXEC_STDIN : 0);
-    if (send_exec(client, wait->stream, exec, error) < 0)
+    if (pyro_client_explain_exec(pyro_exec_pack(&client->out, wait->stream, exec), error) < 0)
         return -1;
     int r = 0;
     while (r == 0 && !wait->ended && !client->stopped && !client->failed)

@@ -1,6 +1,5 @@
 /* Asking a supervisor about its services and shells. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -84,18 +83,10 @@ int pyro_client_request_exec(struct pyro_client *client, const json_t *request,
 {
     struct pyro_buffer packed;
     pyro_buffer_init(&packed, PYRO_FRAME_SIZE_MAX);
-    int r = pyro_exec_pack(&packed, 1, exec);
-    if (r == -EMSGSIZE || r == -E2BIG) {
-        pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
-                       "cannot run the command: its words are longer than 64 KiB, or more than %d",
-                       PYRO_EXEC_ARGUMENTS_MAX);
-        r = pyro_error_field(error, "command");
-    } else if (r < 0) {
-        r = pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot run the command");
-    } else {
+    int r = pyro_client_explain_exec(pyro_exec_pack(&packed, 1, exec), error);
+    if (r == 0)
         r = pyro_client_request(client, request, pyro_buffer_data(&packed) + PYRO_FRAME_HEADER_SIZE,
                                 packed.size - PYRO_FRAME_HEADER_SIZE, observer, ret_answer, error);
-    }
     pyro_buffer_finish(&packed);
     return r;
 }

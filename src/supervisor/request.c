@@ -1,8 +1,6 @@
 /* What clients ask about services and shells: a JSON object in a REQUEST, what does not fit into
  * one in ATTACH frames before it, and one ANSWER (docs/PROTOCOL.md, "Requests"). */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -11,13 +9,18 @@
 
 static const struct {
     const char *name;
-    int (*take)(struct client *client, uint32_t stream, const json_t *request,
-                struct pyro_error *error);
+    enum pyro_session_kind kind;
+    int (*take)(const struct ask *ask, struct pyro_error *error);
 } requests[] = {
-    {"service_start", service_start}, {"service_stop", service_stop},
-    {"shell_open", shell_open},       {"shell_write", shell_write},
-    {"shell_signal", shell_signal},   {"shell_resize", shell_resize},
-    {"shell_close", shell_close},     {"session_watch", session_watch},
+    {"service_start", PYRO_SESSION_SERVICE, service_start},
+    {"service_stop", PYRO_SESSION_SERVICE, session_stop},
+    {"service_watch", PYRO_SESSION_SERVICE, session_watch},
+    {"shell_open", PYRO_SESSION_SHELL, shell_open},
+    {"shell_write", PYRO_SESSION_SHELL, shell_write},
+    {"shell_signal", PYRO_SESSION_SHELL, shell_signal},
+    {"shell_resize", PYRO_SESSION_SHELL, shell_resize},
+    {"shell_close", PYRO_SESSION_SHELL, session_stop},
+    {"shell_watch", PYRO_SESSION_SHELL, session_watch},
 };
 
 int request_attach(struct client *client, const struct pyro_frame *frame)
@@ -42,7 +45,7 @@ void request_answer_error(struct client *client, uint32_t stream, const struct p
                              error->field));
 }
 
-int request_exec(struct client *client, struct pyro_exec *ret_exec, struct pyro_error *error)
+int request_exec(const struct client *client, struct pyro_exec *ret_exec, struct pyro_error *error)
 {
     int r = pyro_exec_unpack(pyro_buffer_data(&client->attached), client->attached.size, ret_exec);
     return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_INTERNAL, r, "cannot read the command")
@@ -52,13 +55,16 @@ int request_exec(struct client *client, struct pyro_exec *ret_exec, struct pyro_
 static int dispatch(struct client *client, uint32_t stream, const json_t *request,
                     struct pyro_error *error)
 {
-    const struct supervisor *supervisor = client->supervisor;
-    const char *name = pyro_json_text(request, "request", "");
+    struct supervisor *supervisor = client->supervisor;
+    const char *asked = pyro_json_text(request, "request", "");
+    struct ask ask = {client, stream, request, pyro_json_text(request, "name", ""), NULL};
     if (supervisor->state != STATE_RUNNING || !supervisor->config.is_workspace)
         return pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "the workspace does not run");
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
-        if (strcmp(requests[i].name, name) == 0)
-            return requests[i].take(client, stream, request, error);
+        if (strcmp(requests[i].name, asked) != 0)
+            continue;
+        ask.session = session_find(supervisor, requests[i].kind, ask.name);
+        return requests[i].take(&ask, error);
     }
     return pyro_error_set(error, PYRO_ERROR_INTERNAL, "the supervisor does not know the request");
 }

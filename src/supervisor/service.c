@@ -20,20 +20,15 @@ static bool is_ready(const struct session *session)
 }
 
 /* The process tree goes, in the time it is given; the end itself comes from the guest. */
-static void ask(struct session *session, uint32_t grace_ms, const char *why)
+void service_end(struct session *session, enum session_ending ending, uint32_t grace_ms,
+                 const char *why)
 {
+    bool is_first = session->ending == SESSION_GOES_ON;
     if (session->probe)
         command_kill(session->probe);
-    if (session->command && !session->is_asked) {
-        session_ask(session, grace_ms, why);
+    session_ask(session, ending, grace_ms, why);
+    if (session->command && is_first)
         command_signal(session->command, SIGTERM);
-    }
-}
-
-void service_abort(struct session *session, const char *why)
-{
-    if (!is_ready(session))
-        ask(session, ABORT_GRACE_MS, why);
 }
 
 static void become_ready(struct session *session)
@@ -41,7 +36,7 @@ static void become_ready(struct session *session)
     session_set(session, "state", json_string("running"));
     session_set(session, "ready_at", json_real(pyro_wall_seconds()));
     session_write(session);
-    session_answer(session, WAIT_START);
+    session_answer(session, WAIT_START, NULL);
 }
 
 static void end_if_over(struct session *session)
@@ -50,32 +45,42 @@ static void end_if_over(struct session *session)
         session_end(session);
 }
 
-/* What is in the record of its end: it failed unless it was ready or somebody stopped it. */
-static void note_end(struct session *session, const char *how)
+static void describe_exit(const struct pyro_exited *exited, char *text, size_t size)
 {
-    const char *state = session->is_stopped ? "stopped" : is_ready(session) ? "exited" : "failed";
-    char reason[512];
-    if (session->is_asked)
-        snprintf(reason, sizeof(reason), "%s", session->why);
+    const char *name = exited->kind == PYRO_EXIT_SIGNAL ? sigabbrev_np((int)exited->value) : NULL;
+    if (exited->kind == PYRO_EXIT_SIGNAL)
+        snprintf(text, size, "signal %u (SIG%s)", exited->value, name ? name : "?");
+    else if (exited->kind == PYRO_EXIT_UNSTARTED)
+        snprintf(text, size, "it could not be started: %s", strerror((int)exited->value));
     else
-        snprintf(reason, sizeof(reason), "%s: %s",
-                 is_ready(session) ? "it ended by itself" : "it ended before it was ready", how);
+        snprintf(text, size, "exit status %u", exited->value);
+}
+
+/* What is in the record of its end: it failed unless it was ready or somebody stopped it. */
+static void note_end(struct session *session, const struct pyro_exited *exited)
+{
+    bool was_ready = is_ready(session);
+    const char *state = session->ending == SESSION_STOPS ? "stopped"
+                        : was_ready                      ? "exited"
+                                                         : "failed";
+    char how[256], reason[512];
+    describe_exit(exited, how, sizeof(how));
+    snprintf(reason, sizeof(reason), "%s: %s",
+             was_ready ? "it ended by itself" : "it ended before it was ready", how);
+    session_set(session, "exit_code", json_integer(pyro_exited_status(exited)));
     session_set(session, "state", json_string(state));
-    session_set(session, "stop_reason", json_string(reason));
+    session_set(session, "stop_reason",
+                json_string(session->ending == SESSION_GOES_ON ? reason : session->why));
 }
 
 static void ended(void *userdata, const struct pyro_exited *exited)
 {
     struct session *session = userdata;
-    char how[256];
     session->command = NULL;
-    if (exited) {
-        session_describe_exit(exited, how, sizeof(how));
-        session_set(session, "exit_code", json_integer(pyro_exited_status(exited)));
-        note_end(session, how);
-    } else {
-        pyro_session_lose(session->record, "its guest ended first", 0);
-    }
+    if (exited)
+        note_end(session, exited);
+    else
+        pyro_session_lose(session->record);
     if (session->probe && exited)
         command_kill(session->probe);
     end_if_over(session);
@@ -95,34 +100,27 @@ static void output(void *userdata, enum pyro_channel channel, const uint8_t *byt
 {
     struct session *session = userdata;
     pyro_log_write(&session->logs[channel == PYRO_CHANNEL_STDERR], bytes, size);
-    session_answer(session, WAIT_OUTPUT);
+    session_answer(session, WAIT_OUTPUT, NULL);
 }
 
-/* The last look's answer, which the guest words: made harmless for whoever shows it. */
+/* The last look's answer. */
 static void probe_output(void *userdata, enum pyro_channel channel, const uint8_t *bytes,
                          uint32_t size)
 {
-    struct session *session = userdata;
-    size_t used = strlen(session->said);
     (void)channel;
-    for (uint32_t i = 0; i < size && used < sizeof(session->said) - 1 && bytes[i] != '\n'; i++)
-        session->said[used++] = bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '?';
-    session->said[used] = '\0';
+    session_note(userdata, bytes, size);
 }
 
 static void probe_ended(void *userdata, const struct pyro_exited *exited)
 {
     struct session *session = userdata;
-    bool good = exited && pyro_exited_status(exited) == 0;
+    bool decides = session->command && session->ending == SESSION_GOES_ON && exited;
     session->probe = NULL;
-    if (session->command && !session->is_asked) {
-        if (good)
-            become_ready(session);
-        else if (exited)
-            ask(session, ABORT_GRACE_MS,
-                exited->timed_out || !*session->said ? "not ready in time: its probe got no answer"
-                                                     : session->said);
-    }
+    if (decides && pyro_exited_status(exited) == 0)
+        become_ready(session);
+    else if (decides)
+        service_end(session, SESSION_FAILS, ABORT_GRACE_MS,
+                    *session->said ? session->said : "not ready in time: its probe got no answer");
     end_if_over(session);
 }
 
@@ -163,7 +161,6 @@ static int open_logs(struct session *session)
     return r;
 }
 
-/* Whatever fails leaves nothing behind. */
 static int launch(struct session *session, const json_t *request, struct pyro_exec *exec)
 {
     int r = open_logs(session);
@@ -197,58 +194,39 @@ static int refuse_running(const struct session *session, struct pyro_error *erro
     return pyro_error_hint(error, "stop it first, or give the new one another name");
 }
 
-static int start(struct client *client, uint32_t stream, const json_t *request,
-                 struct pyro_exec *exec, struct pyro_error *error)
+static int start(const struct ask *ask, struct pyro_exec *exec, struct pyro_error *error)
 {
-    const char *name = pyro_json_text(request, "name", "");
-    struct session *session = session_find(client->supervisor, PYRO_SESSION_SERVICE, name);
-    if (session)
-        return refuse_running(session, error);
-    json_t *record = new_record(request);
+    json_t *record = new_record(ask->request);
     if (!record)
         return pyro_error_no_memory(error);
-    session = session_create(client->supervisor, PYRO_SESSION_SERVICE, name, record, error);
+    struct session *session =
+        session_create(ask->client->supervisor, PYRO_SESSION_SERVICE, ask->name, record, error);
     if (!session)
         return -1;
-    int r = session_wait(session, client, stream, WAIT_START) ? 0 : -EAGAIN;
-    if (r == 0)
-        r = launch(session, request, exec);
-    if (r == 0)
-        return 0;
-    pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot start the service %s", name);
-    if (!session->command) {
+    if (!session_wait(session, ask, WAIT_START, error)) {
         session_discard(session);
         return -1;
     }
-    /* It runs, its probe could not be started: it goes, and the answer comes when it has gone. */
-    ask(session, 0, error->message);
+    int r = launch(session, ask->request, exec);
+    if (r < 0)
+        pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot start the service %s", ask->name);
+    if (r < 0 && !session->command) {
+        session_discard(session);
+        return -1;
+    }
+    if (r < 0) /* it runs without its probe: it goes, and the answer comes when it has gone */
+        service_end(session, SESSION_FAILS, 0, error->message);
     return 0;
 }
 
-int service_start(struct client *client, uint32_t stream, const json_t *request,
-                  struct pyro_error *error)
+int service_start(const struct ask *ask, struct pyro_error *error)
 {
     struct pyro_exec exec;
-    if (request_exec(client, &exec, error) < 0)
+    if (ask->session)
+        return refuse_running(ask->session, error);
+    if (request_exec(ask->client, &exec, error) < 0)
         return -1;
-    int r = start(client, stream, request, &exec, error);
+    int r = start(ask, &exec, error);
     pyro_exec_finish(&exec);
     return r;
-}
-
-/* One that does not run is told apart by the client, who reads its record. */
-int service_stop(struct client *client, uint32_t stream, const json_t *request,
-                 struct pyro_error *error)
-{
-    struct session *session =
-        session_find(client->supervisor, PYRO_SESSION_SERVICE, pyro_json_text(request, "name", ""));
-    if (!session) {
-        request_answer(client, stream, json_pack("{s:b}", "was_running", 0));
-        return 0;
-    }
-    if (!session_wait(session, client, stream, WAIT_END))
-        return pyro_error_no_memory(error);
-    session->is_stopped |= !session->is_asked;
-    ask(session, (uint32_t)pyro_json_integer(request, "grace_ms", 10000), "stopped by request");
-    return 0;
 }

@@ -22,7 +22,7 @@ static void lose(int bundle, enum pyro_session_kind kind, const char *name)
     cleanup_json json_t *record = directory < 0 ? NULL : pyro_session_read(directory, &r);
     if (!record || !pyro_session_is_running(record))
         return;
-    pyro_session_lose(record, "its guest ended first", 0);
+    pyro_session_lose(record);
     pyro_json_file_replace_at(directory, "record.json", record, false);
 }
 
@@ -126,14 +126,12 @@ static void forget(struct session *session)
 /* What an earlier one of that name left stays. */
 void session_discard(struct session *session)
 {
-    cleanup_free char *path = NULL;
-    const char *room = session->kind == PYRO_SESSION_SERVICE ? "services" : "shells";
     if (session->is_again) {
-        pyro_session_lose(session->record, "it could not be started", pyro_wall_seconds());
         session_set(session, "state", json_string("failed"));
+        session_set(session, "stop_reason", json_string("it could not be started"));
         session_write(session);
-    } else if (asprintf(&path, "%s/%s", room, session->name) >= 0) {
-        pyro_tree_remove_at(session->supervisor->directory, path);
+    } else {
+        pyro_session_remove(session->supervisor->directory, session->kind, session->name);
     }
     forget(session);
 }
@@ -167,26 +165,35 @@ int session_write(struct session *session)
     return r;
 }
 
-struct waiter *session_wait(struct session *session, struct client *client, uint32_t stream,
-                            enum wait_kind kind)
+struct waiter *session_wait(struct session *session, const struct ask *ask, enum wait_kind kind,
+                            struct pyro_error *error)
 {
     struct supervisor *supervisor = session->supervisor;
     struct waiter *waiter =
         supervisor->waiter_count < WAITERS_MAX ? calloc(1, sizeof(*waiter)) : NULL;
-    if (!waiter)
+    if (!waiter) {
+        pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "too many wait for services and shells");
         return NULL;
+    }
     supervisor->waiter_count++;
     *waiter = (struct waiter){.session = session,
-                              .client = client,
-                              .stream = stream,
+                              .client = ask->client,
+                              .stream = ask->stream,
                               .kind = kind,
                               .next = session->waiters};
     session->waiters = waiter;
     return waiter;
 }
 
-/* With `error`, that is the answer. */
-static void answer(struct session *session, enum wait_kind kind, const struct pyro_error *error)
+/* Where its logs end is for those who watch them: a gap that a full disk left shows in no file. */
+static json_t *describe(const struct session *session)
+{
+    return json_pack("{s:O, s:b, s:[I, I]}", "record", session->record, "was_running", 1,
+                     "positions", (json_int_t)session->logs[0].position,
+                     (json_int_t)session->logs[1].position);
+}
+
+void session_answer(struct session *session, enum wait_kind kind, const struct pyro_error *error)
 {
     struct waiter **at = &session->waiters;
     while (*at) {
@@ -198,21 +205,17 @@ static void answer(struct session *session, enum wait_kind kind, const struct py
         if (error)
             request_answer_error(waiter->client, waiter->stream, error);
         else
-            request_answer(waiter->client, waiter->stream,
-                           json_pack("{s:O, s:b}", "record", session->record, "was_running", 1));
+            request_answer(waiter->client, waiter->stream, describe(session));
         drop(at);
     }
 }
 
-void session_answer(struct session *session, enum wait_kind kind)
+void session_note(struct session *session, const uint8_t *bytes, uint32_t size)
 {
-    answer(session, kind, NULL);
-}
-
-void session_answer_error(struct session *session, enum wait_kind kind,
-                          const struct pyro_error *error)
-{
-    answer(session, kind, error);
+    size_t used = strlen(session->said);
+    for (uint32_t i = 0; i < size && used < sizeof(session->said) - 1 && bytes[i] != '\n'; i++)
+        session->said[used++] = bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '?';
+    session->said[used] = '\0';
 }
 
 static void watched_enough(struct pyro_timer *timer)
@@ -220,8 +223,7 @@ static void watched_enough(struct pyro_timer *timer)
     struct waiter *waiter = timer->userdata, **at = &waiter->session->waiters;
     while (*at != waiter)
         at = &(*at)->next;
-    request_answer(waiter->client, waiter->stream,
-                   json_pack("{s:O}", "record", waiter->session->record));
+    request_answer(waiter->client, waiter->stream, describe(waiter->session));
     drop(at);
 }
 
@@ -237,26 +239,41 @@ static bool has_news(const struct session *session, const json_t *positions)
     return false;
 }
 
-int session_watch(struct client *client, uint32_t stream, const json_t *request,
-                  struct pyro_error *error)
+/* One that does not run is told by its files. */
+int session_watch(const struct ask *ask, struct pyro_error *error)
 {
     enum { MOST_MS = 1000 * 1000 };
-    bool is_service = pyro_json_boolean(request, "is_service", false);
-    struct session *session =
-        session_find(client->supervisor, is_service ? PYRO_SESSION_SERVICE : PYRO_SESSION_SHELL,
-                     pyro_json_text(request, "name", ""));
-    int64_t wait_ms = pyro_json_integer(request, "wait_ms", 0);
-    if (!session || has_news(session, json_object_get(request, "positions"))) {
-        request_answer(client, stream,
-                       session ? json_pack("{s:O}", "record", session->record) : json_object());
+    struct session *session = ask->session;
+    int64_t wait_ms = pyro_json_integer(ask->request, "wait_ms", 0);
+    if (!session || has_news(session, json_object_get(ask->request, "positions"))) {
+        request_answer(ask->client, ask->stream, session ? describe(session) : json_object());
         return 0;
     }
-    struct waiter *waiter = session_wait(session, client, stream, WAIT_OUTPUT);
+    struct waiter *waiter = session_wait(session, ask, WAIT_OUTPUT, error);
     if (!waiter)
-        return pyro_error_no_memory(error);
-    pyro_timer_start(&client->supervisor->loop, &waiter->timer,
+        return -1;
+    pyro_timer_start(&session->supervisor->loop, &waiter->timer,
                      (uint64_t)MIN(MAX(wait_ms, (int64_t)0), (int64_t)MOST_MS), watched_enough,
                      waiter);
+    return 0;
+}
+
+/* One that does not run is told by its files: by itself, or because it was stopped before. */
+int session_stop(const struct ask *ask, struct pyro_error *error)
+{
+    struct session *session = ask->session;
+    if (!session) {
+        request_answer(ask->client, ask->stream, json_pack("{s:b}", "was_running", 0));
+        return 0;
+    }
+    if (!session_wait(session, ask, WAIT_END, error))
+        return -1;
+    if (session->kind == PYRO_SESSION_SHELL)
+        shell_hang_up(session);
+    else
+        service_end(session, SESSION_STOPS,
+                    (uint32_t)pyro_json_integer(ask->request, "grace_ms", 10000),
+                    "stopped by request");
     return 0;
 }
 
@@ -267,11 +284,12 @@ static void grace_over(struct pyro_timer *timer)
         command_kill(session->command);
 }
 
-void session_ask(struct session *session, uint32_t grace_ms, const char *why)
+void session_ask(struct session *session, enum session_ending ending, uint32_t grace_ms,
+                 const char *why)
 {
-    if (session->is_asked)
+    if (session->ending != SESSION_GOES_ON)
         return;
-    session->is_asked = true;
+    session->ending = ending;
     snprintf(session->why, sizeof(session->why), "%s", why);
     pyro_timer_start(&session->supervisor->loop, &session->grace, grace_ms, grace_over, session);
 }
@@ -282,41 +300,35 @@ void session_end(struct session *session)
         pyro_log_writer_finish(&session->logs[i]);
     session_set(session, "ended_at", json_real(pyro_wall_seconds()));
     session_write(session);
-    session_answer(session, WAIT_START);
-    session_answer(session, WAIT_END);
-    session_answer(session, WAIT_OUTPUT);
+    session_answer(session, WAIT_START, NULL);
+    session_answer(session, WAIT_END, NULL);
+    session_answer(session, WAIT_OUTPUT, NULL);
     forget(session);
+}
+
+/* True when it waited for the beginning. */
+static bool drop_client(struct session *session, const struct client *client)
+{
+    struct waiter **at = &session->waiters;
+    bool was_start = false;
+    while (*at) {
+        if ((*at)->client != client) {
+            at = &(*at)->next;
+            continue;
+        }
+        was_start |= (*at)->kind == WAIT_START;
+        drop(at);
+    }
+    return was_start;
 }
 
 /* A service that nobody waits for any more before it is ready goes, like a command whose client
  * goes: nobody would ever hear of it. */
 void sessions_client_gone(struct client *client)
 {
-    for (struct session *session = client->supervisor->sessions, *next; session; session = next) {
-        struct waiter **at = &session->waiters;
-        bool was_start = false;
-        next = session->next;
-        while (*at) {
-            struct waiter *waiter = *at;
-            if (waiter->client != client) {
-                at = &waiter->next;
-                continue;
-            }
-            was_start |= waiter->kind == WAIT_START;
-            drop(at);
-        }
-        if (was_start && session->kind == PYRO_SESSION_SERVICE)
-            service_abort(session, "who started it went away before it was ready");
+    for (struct session *session = client->supervisor->sessions; session; session = session->next) {
+        if (drop_client(session, client) && session->kind == PYRO_SESSION_SERVICE)
+            service_end(session, SESSION_FAILS, ABORT_GRACE_MS,
+                        "who started it went away before it was ready");
     }
-}
-
-void session_describe_exit(const struct pyro_exited *exited, char *text, size_t size)
-{
-    if (exited->kind == PYRO_EXIT_SIGNAL)
-        snprintf(text, size, "signal %u (SIG%s)", exited->value,
-                 sigabbrev_np((int)exited->value) ? sigabbrev_np((int)exited->value) : "?");
-    else if (exited->kind == PYRO_EXIT_UNSTARTED)
-        snprintf(text, size, "it could not be started: %s", strerror((int)exited->value));
-    else
-        snprintf(text, size, "exit status %u", exited->value);
 }

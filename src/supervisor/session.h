@@ -23,8 +23,17 @@ enum {
     SHELL_INPUT_MAX = 4 * 1024 * 1024, /* that its programs do not read yet */
 };
 
+struct ask;
+
 /* What the answer to a request waits for. Everything ends with the session. */
 enum wait_kind { WAIT_START, WAIT_END, WAIT_OUTPUT };
+
+/* Whether one is to end, and who wanted that. */
+enum session_ending {
+    SESSION_GOES_ON,
+    SESSION_FAILS, /* it is not ready and will not be */
+    SESSION_STOPS, /* somebody asked for it */
+};
 
 struct waiter {
     struct session *session;
@@ -46,9 +55,8 @@ struct session {
     struct waiter *waiters;
     struct pyro_timer grace; /* runs after it was asked to end */
     bool is_again;           /* there was one of that name before */
-    bool is_asked;           /* to end */
-    bool is_stopped;         /* by somebody, rather than failing */
-    char why[256];           /* it ends; "": by itself */
+    enum session_ending ending;
+    char why[256]; /* it is to end */
 
     struct command *probe; /* of a service that is not ready yet */
     char said[512];        /* by the probe, or by the agent about a shell it cannot start */
@@ -74,38 +82,42 @@ void session_discard(struct session *session);
 void session_set(struct session *session, const char *key, json_t *value);
 /* 0 or a negative errno. */
 int session_write(struct session *session);
-/* The request is answered when that happens. NULL when too many wait. */
-struct waiter *session_wait(struct session *session, struct client *client, uint32_t stream,
-                            enum wait_kind kind);
-void session_answer(struct session *session, enum wait_kind kind);
-void session_answer_error(struct session *session, enum wait_kind kind,
-                          const struct pyro_error *error);
-/* The grace begins that ends with KILL. `why` as in the record. */
-void session_ask(struct session *session, uint32_t grace_ms, const char *why);
+/* The request is answered when that happens. NULL and an error when too many wait. */
+struct waiter *session_wait(struct session *session, const struct ask *ask, enum wait_kind kind,
+                            struct pyro_error *error);
+/* With the record, or with `error` if that is not NULL. */
+void session_answer(struct session *session, enum wait_kind kind, const struct pyro_error *error);
+/* What the guest says of it, one line at most, made harmless for whoever shows it. */
+void session_note(struct session *session, const uint8_t *bytes, uint32_t size);
+/* The grace begins that ends with KILL; nothing happens the second time. `why` as in the record. */
+void session_ask(struct session *session, enum session_ending ending, uint32_t grace_ms,
+                 const char *why);
 /* All of it is over. `state` and what else is known of its end is in the record. */
 void session_end(struct session *session);
 void sessions_client_gone(struct client *client);
-/* How it ended, as text: "exit status 3", "signal 9". */
-void session_describe_exit(const struct pyro_exited *exited, char *text, size_t size);
 
-/* service.c, shell.c: what is asked. 0, or -1 and an error that is the answer. */
-int service_start(struct client *client, uint32_t stream, const json_t *request,
-                  struct pyro_error *error);
-int service_stop(struct client *client, uint32_t stream, const json_t *request,
-                 struct pyro_error *error);
-void service_abort(struct session *session, const char *why);
-int shell_open(struct client *client, uint32_t stream, const json_t *request,
-               struct pyro_error *error);
-int shell_write(struct client *client, uint32_t stream, const json_t *request,
-                struct pyro_error *error);
-int shell_signal(struct client *client, uint32_t stream, const json_t *request,
-                 struct pyro_error *error);
-int shell_resize(struct client *client, uint32_t stream, const json_t *request,
-                 struct pyro_error *error);
-int shell_close(struct client *client, uint32_t stream, const json_t *request,
-                struct pyro_error *error);
-int session_watch(struct client *client, uint32_t stream, const json_t *request,
-                  struct pyro_error *error); /* session.c */
+/* What is asked of a service or shell: 0, or -1 and an error that is the answer. */
+struct ask {
+    struct client *client;
+    uint32_t stream;
+    const json_t *request;
+    const char *name;
+    struct session *session; /* that runs under that name, or NULL */
+};
+
+int service_start(const struct ask *ask, struct pyro_error *error);
+int shell_open(const struct ask *ask, struct pyro_error *error);
+int shell_write(const struct ask *ask, struct pyro_error *error);
+int shell_signal(const struct ask *ask, struct pyro_error *error);
+int shell_resize(const struct ask *ask, struct pyro_error *error);
+/* session.c: of both. */
+int session_stop(const struct ask *ask, struct pyro_error *error);
+int session_watch(const struct ask *ask, struct pyro_error *error);
+
+/* How each of them is made to end. */
+void service_end(struct session *session, enum session_ending ending, uint32_t grace_ms,
+                 const char *why);
+void shell_hang_up(struct session *session);
 
 /* request.c */
 /* 0, or a negative errno: the client must go. */
@@ -115,6 +127,6 @@ int request_take(struct client *client, const struct pyro_frame *frame);
 void request_answer(struct client *client, uint32_t stream, json_t *answer);
 void request_answer_error(struct client *client, uint32_t stream, const struct pyro_error *error);
 /* What the client attached, as a command to be run; follow with pyro_exec_finish(). */
-int request_exec(struct client *client, struct pyro_exec *ret_exec, struct pyro_error *error);
+int request_exec(const struct client *client, struct pyro_exec *ret_exec, struct pyro_error *error);
 
 #endif

@@ -1,6 +1,5 @@
 #include "supervisor/session_record.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/macros.h"
 
@@ -114,9 +114,16 @@ json_t *pyro_session_list(int bundle, enum pyro_session_kind kind)
     return list;
 }
 
-void pyro_session_lose(json_t *record, const char *why, double ended_at)
+void pyro_session_lose(json_t *record)
 {
     json_object_set_new(record, "state", json_string("stopped"));
-    json_object_set_new(record, "stop_reason", json_string(why));
-    json_object_set_new(record, "ended_at", ended_at > 0 ? json_real(ended_at) : json_null());
+    json_object_set_new(record, "stop_reason", json_string("its guest ended first"));
+    json_object_set_new(record, "ended_at", json_null());
+}
+
+void pyro_session_remove(int bundle, enum pyro_session_kind kind, const char *name)
+{
+    cleanup_close int room = open_directory(bundle, rooms[kind], false);
+    if (room >= 0 && pyro_session_name_is_valid(name))
+        pyro_tree_remove_at(room, name);
 }

@@ -36,8 +36,10 @@ bool pyro_session_is_running(const json_t *record);
 /* The names of all there are, sorted. A new array, NULL when out of memory. */
 json_t *pyro_session_list(int bundle, enum pyro_session_kind kind);
 
-/* What becomes of the record of one that was running when its guest ended: over since `ended_at`
- * (epoch seconds; 0: nobody knows). */
-void pyro_session_lose(json_t *record, const char *why, double ended_at);
+/* The record of one whose guest ended first says so: nobody knows when it ended. */
+void pyro_session_lose(json_t *record);
+
+/* Removes all that is kept of one. */
+void pyro_session_remove(int bundle, enum pyro_session_kind kind, const char *name);
 
 #endif

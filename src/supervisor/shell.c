@@ -1,10 +1,8 @@
 /* Shells: a terminal in the guest that nobody need be attached to. What it shows is kept, what is
  * typed waits here until its programs read it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -22,7 +20,7 @@ enum {
  * by the terminal and by the shell. One that shows nothing is not waited for long. */
 static void prompt_late(struct pyro_timer *timer)
 {
-    session_answer(timer->userdata, WAIT_START);
+    session_answer(timer->userdata, WAIT_START, NULL);
 }
 
 static void started(void *userdata, uint32_t pid)
@@ -37,19 +35,15 @@ static void started(void *userdata, uint32_t pid)
 static void output(void *userdata, enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
 {
     struct session *session = userdata;
-    size_t used = strlen(session->said);
     history_use(session->supervisor);
-    if (channel == PYRO_CHANNEL_STDOUT) {
-        pyro_log_write(&session->logs[0], bytes, size);
-        session_answer(session, WAIT_OUTPUT);
-        if (session->prompt.loop)
-            session_answer(session, WAIT_START);
-        pyro_timer_stop(&session->prompt);
+    if (channel == PYRO_CHANNEL_STDERR) {
+        session_note(session, bytes, size);
         return;
     }
-    for (uint32_t i = 0; i < size && used < sizeof(session->said) - 1 && bytes[i] != '\n'; i++)
-        session->said[used++] = bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '?';
-    session->said[used] = '\0';
+    pyro_log_write(&session->logs[0], bytes, size);
+    session_answer(session, WAIT_OUTPUT, NULL);
+    session_answer(session, WAIT_START, NULL);
+    pyro_timer_stop(&session->prompt);
 }
 
 static void writable(void *userdata)
@@ -71,7 +65,7 @@ static void fail_start(struct session *session)
                    *said ? said : "it could not be started");
     if (strstr(said, "directory"))
         pyro_error_field(&error, "cwd");
-    session_answer_error(session, WAIT_START, &error);
+    session_answer(session, WAIT_START, &error);
     session_discard(session);
 }
 
@@ -87,24 +81,28 @@ static void ended(void *userdata, const struct pyro_exited *exited)
     if (exited)
         session_set(session, "exit_code", json_integer(pyro_exited_status(exited)));
     else
-        pyro_session_lose(session->record, "its guest ended first", 0);
+        pyro_session_lose(session->record);
     session_end(session);
 }
 
 static const struct command_owner owner = {
     .started = started, .output = output, .writable = writable, .ended = ended};
 
-/* The next free number: a name is never used twice. */
+/* A number beyond all that were given. */
 static int choose_name(const struct supervisor *supervisor, char name[PYRO_SESSION_NAME_SIZE],
                        struct pyro_error *error)
 {
     cleanup_json json_t *names = pyro_session_list(supervisor->directory, PYRO_SESSION_SHELL);
-    unsigned last = 0;
+    unsigned last = 0, number;
+    size_t index;
+    const json_t *given;
     if (!names)
         return pyro_error_no_memory(error);
-    if (json_array_size(names) > 0)
-        sscanf(json_string_value(json_array_get(names, json_array_size(names) - 1)), "sh-%u",
-               &last);
+    json_array_foreach(names, index, given)
+    {
+        if (sscanf(json_string_value(given), "sh-%u", &number) == 1)
+            last = MAX(last, number);
+    }
     snprintf(name, PYRO_SESSION_NAME_SIZE, "sh-%u", last + 1);
     return 0;
 }
@@ -125,129 +123,103 @@ static int launch(struct session *session, const json_t *request, const struct p
     return r < 0 ? r : command_start(session->supervisor, exec, &owner, session, &session->command);
 }
 
-static int start(struct client *client, uint32_t stream, const json_t *request,
-                 const struct pyro_exec *exec, struct pyro_error *error)
+static int start(const struct ask *ask, const struct pyro_exec *exec, struct pyro_error *error)
 {
     char name[PYRO_SESSION_NAME_SIZE];
-    if (choose_name(client->supervisor, name, error) < 0)
+    struct supervisor *supervisor = ask->client->supervisor;
+    if (choose_name(supervisor, name, error) < 0)
         return -1;
-    json_t *record = new_record(request, name, exec);
+    json_t *record = new_record(ask->request, name, exec);
     if (!record)
         return pyro_error_no_memory(error);
-    struct session *session =
-        session_create(client->supervisor, PYRO_SESSION_SHELL, name, record, error);
+    struct session *session = session_create(supervisor, PYRO_SESSION_SHELL, name, record, error);
     if (!session)
         return -1;
-    int r = session_wait(session, client, stream, WAIT_START) ? 0 : -EAGAIN;
-    if (r == 0)
-        r = launch(session, request, exec);
-    if (r == 0)
-        return 0;
-    session_discard(session);
-    return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot open a shell");
+    int r = session_wait(session, ask, WAIT_START, error) ? 0 : -1;
+    if (r == 0 && (r = launch(session, ask->request, exec)) < 0)
+        pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot open a shell");
+    if (r < 0)
+        session_discard(session);
+    return r < 0 ? -1 : 0;
 }
 
-int shell_open(struct client *client, uint32_t stream, const json_t *request,
-               struct pyro_error *error)
+int shell_open(const struct ask *ask, struct pyro_error *error)
 {
     struct pyro_exec exec;
-    if (request_exec(client, &exec, error) < 0)
+    if (request_exec(ask->client, &exec, error) < 0)
         return -1;
     int r = exec.flags & PYRO_EXEC_TERMINAL
-                ? start(client, stream, request, &exec, error)
+                ? start(ask, &exec, error)
                 : pyro_error_set(error, PYRO_ERROR_INTERNAL, "a shell needs a terminal");
     pyro_exec_finish(&exec);
     return r;
 }
 
-/* The one that is meant, which must be open. Whether there ever was one the client knows. */
-static struct session *find(const struct client *client, const json_t *request,
-                            struct pyro_error *error)
+/* Whether it is open. Whether there ever was one the client knows. */
+static int check_open(const struct ask *ask, struct pyro_error *error)
 {
-    const char *name = pyro_json_text(request, "name", "");
-    struct session *session = session_find(client->supervisor, PYRO_SESSION_SHELL, name);
-    if (session && !session->is_asked)
-        return session;
-    pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "the shell %s is %s", name,
-                   session ? "being closed" : "not open any more");
+    if (ask->session && ask->session->ending == SESSION_GOES_ON)
+        return 0;
+    pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "the shell %s is %s", ask->name,
+                   ask->session ? "being closed" : "not open any more");
     pyro_error_field(error, "shell_id");
-    pyro_error_hint(error, "open another one; what this one showed can still be read");
-    return NULL;
+    return pyro_error_hint(error, "open another one; what this one showed can still be read");
 }
 
-static void acknowledge(struct client *client, uint32_t stream, const struct session *session)
+static int acknowledge(const struct ask *ask)
 {
-    request_answer(client, stream, json_pack("{s:O}", "record", session->record));
+    request_answer(ask->client, ask->stream, json_pack("{s:O}", "record", ask->session->record));
+    return 0;
 }
 
 /* All of it or nothing. */
-int shell_write(struct client *client, uint32_t stream, const json_t *request,
-                struct pyro_error *error)
+int shell_write(const struct ask *ask, struct pyro_error *error)
 {
-    struct session *session = find(client, request, error);
-    if (!session)
+    struct session *session = ask->session;
+    const struct pyro_buffer *attached = &ask->client->attached;
+    if (check_open(ask, error) < 0)
         return -1;
-    const uint8_t *bytes = pyro_buffer_data(&client->attached);
-    size_t size = client->attached.size, sent = 0;
-    if (size > pyro_buffer_room(&session->input)) {
+    if (attached->size > pyro_buffer_room(&session->input)) {
         pyro_error_set(error, PYRO_ERROR_WRONG_STATE,
                        "%s does not read its input: %zu bytes wait already, %zu more do not fit",
-                       session->name, session->input.size, size);
+                       session->name, session->input.size, attached->size);
         pyro_error_field(error, "input");
         return pyro_error_hint(error, "see what it is doing (shell read), or interrupt it (shell "
                                       "signal)");
     }
-    if (session->input.size == 0)
-        sent = command_write(session->command, bytes, size);
-    if (pyro_buffer_append(&session->input, bytes + sent, size - sent) < 0)
+    if (pyro_buffer_append(&session->input, pyro_buffer_data(attached), attached->size) < 0)
         return pyro_error_no_memory(error);
-    acknowledge(client, stream, session);
-    return 0;
+    writable(session);
+    return acknowledge(ask);
 }
 
-int shell_signal(struct client *client, uint32_t stream, const json_t *request,
-                 struct pyro_error *error)
+int shell_signal(const struct ask *ask, struct pyro_error *error)
 {
-    struct session *session = find(client, request, error);
-    if (!session)
+    if (check_open(ask, error) < 0)
         return -1;
-    command_signal(session->command, (int)pyro_json_integer(request, "signal", 0));
-    acknowledge(client, stream, session);
-    return 0;
+    command_signal(ask->session->command, (int)pyro_json_integer(ask->request, "signal", 0));
+    return acknowledge(ask);
 }
 
-int shell_resize(struct client *client, uint32_t stream, const json_t *request,
-                 struct pyro_error *error)
+int shell_resize(const struct ask *ask, struct pyro_error *error)
 {
+    struct session *session = ask->session;
     const struct pyro_terminal_size size = {
-        .columns = (uint32_t)pyro_json_integer(request, "cols", 0),
-        .rows = (uint32_t)pyro_json_integer(request, "rows", 0)};
-    struct session *session = find(client, request, error);
-    if (!session)
+        .columns = (uint32_t)pyro_json_integer(ask->request, "cols", 0),
+        .rows = (uint32_t)pyro_json_integer(ask->request, "rows", 0)};
+    if (check_open(ask, error) < 0)
         return -1;
     command_resize(session->command, &size);
     session_set(session, "cols", json_integer(size.columns));
     session_set(session, "rows", json_integer(size.rows));
     session_write(session);
-    acknowledge(client, stream, session);
-    return 0;
+    return acknowledge(ask);
 }
 
-/* Hung up, then killed if that is ignored. One that does not run is told by its record. */
-int shell_close(struct client *client, uint32_t stream, const json_t *request,
-                struct pyro_error *error)
+void shell_hang_up(struct session *session)
 {
-    struct session *session =
-        session_find(client->supervisor, PYRO_SESSION_SHELL, pyro_json_text(request, "name", ""));
-    if (!session) {
-        request_answer(client, stream, json_pack("{s:b}", "was_running", 0));
-        return 0;
-    }
-    if (!session_wait(session, client, stream, WAIT_END))
-        return pyro_error_no_memory(error);
-    if (!session->is_asked) {
-        session_ask(session, CLOSE_GRACE_MS, "closed");
-        command_end_input(session->command);
-    }
-    return 0;
+    if (session->ending != SESSION_GOES_ON)
+        return;
+    session_ask(session, SESSION_STOPS, CLOSE_GRACE_MS, "closed");
+    command_end_input(session->command);
 }

@@ -97,9 +97,14 @@ def test_waiting(shell):
     begun = time.monotonic()
     endless = shell.read("--cursor", shell.read()["end_cursor"], "--wait-ms", 1500, "--wait-for-idle-ms", 5000, "--max-chars", 16000000)
     assert endless["output"] and time.monotonic() - begun < 30, "output that never settles is not waited for without end"
+    shell.json("signal")
+    quiet = shell.read("--cursor", shell.end(), "--wait-for-idle-ms", 500)["end_cursor"]
     threading.Timer(1, lambda: shell.json("close")).start()
-    last = shell.read("--cursor", shell.read()["end_cursor"], "--max-chars", 16000000, "--wait-ms", 60000, "--wait-for-idle-ms", 30000)
-    assert last["state"] == "stopped" or last["truncated"]
+    begun = time.monotonic()
+    last = shell.read("--cursor", quiet, "--wait-ms", 60000)
+    while last["state"] == "running":
+        last = shell.read("--cursor", last["next_cursor"], "--wait-ms", 60000)
+    assert time.monotonic() - begun < 30, "its end is not waited for until the time limit"
 
 
 def test_plain_text(shell):
@@ -126,6 +131,12 @@ def test_input_that_nobody_reads_waits(shell):
     assert result["input_length"] == len(data) and result["append_newline"] and time.monotonic() - begun < 30
     expected = shell.one.exec("sh", "-c", "perl -e 'print pack(\"C*\", 0..255) x 4096, \"\\n\"' | cksum").stdout.decode().strip()
     shell.expect(expected, 120)
+    lines = b"".join(b"line %08d\n" % n for n in range(65536))
+    shell.type("sleep 2; cat >got; echo G''OT")  # not raw: whole lines wait too
+    shell.json("write", "--no-newline", input=lines)
+    shell.type("\x04", "--no-newline")
+    shell.expect("GOT", 120)
+    assert shell.one.exec("cmp", "got", "-", input=lines).returncode == 0, "none of them is lost"
     shell.type("stty raw; echo again; sleep 1000")
     shell.expect("again")
     last = None
@@ -159,7 +170,9 @@ def test_signals_and_the_end(shell):
         assert refused.returncode == 125 and b"not open any more" in refused.stderr
     for id in ("sh-99", "../sh-1", ""):
         assert shell.pyro.run("workspace", "shell", "read", shell.one.id, id).returncode == 2
+    (shell.pyro.home / "vms" / shell.one.vm_id / "shells" / "zzz").mkdir()  # which is none of ours
     left = Shell(shell.one)
+    assert left.id == "sh-2"
     left.type("exit 9")
     wait_until(lambda: left.read()["state"] == "stopped", 20, "its own end")
     assert left.read()["exit_code"] == 9
