@@ -1,25 +1,16 @@
-/* Commands: whose they are, what each side may still send, and when their time is over. The frames'
- * payloads pass through unread; only the stream's number is exchanged. */
+/* Commands in the guest: what each side may still send, and when their time is over. What becomes
+ * of what they write and of their end is their owner's business. */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "base/macros.h"
 #include "supervisor/command.h"
 
-static struct command *find_guest(struct supervisor *supervisor, uint32_t stream)
+static struct command *find(struct supervisor *supervisor, uint32_t stream)
 {
     struct command *command = supervisor->commands;
-    while (command && command->guest_stream != stream)
-        command = command->next;
-    return command;
-}
-
-static struct command *find_client(const struct client *client, uint32_t stream)
-{
-    struct command *command = client->supervisor->commands;
-    while (command && (command->client != client || command->client_stream != stream))
+    while (command && command->stream != stream)
         command = command->next;
     return command;
 }
@@ -39,15 +30,6 @@ static void forget(struct command *command)
     free(command);
 }
 
-static void to_client(const struct command *command, const struct pyro_frame *frame)
-{
-    struct client *client = command->client;
-    if (client)
-        serve_send(client,
-                   pyro_frame_append(&client->out, frame->type, frame->channel,
-                                     command->client_stream, frame->payload, frame->length));
-}
-
 /* Queues a frame behind the command's EXEC, wherever that is. 0, or a negative errno when there is
  * no room: the frame is not sent then. */
 static int to_guest(struct command *command, enum pyro_frame_type type, enum pyro_channel channel,
@@ -55,32 +37,19 @@ static int to_guest(struct command *command, enum pyro_frame_type type, enum pyr
 {
     struct supervisor *supervisor = command->supervisor;
     struct pyro_buffer *out = command->sent ? &supervisor->guest_out : &command->waiting;
-    int r = pyro_frame_append(out, type, channel, command->guest_stream, payload, length);
+    int r = pyro_frame_append(out, type, channel, command->stream, payload, length);
     if (command->sent)
         guest_flush(supervisor);
     return r;
 }
 
 /* NULL: its guest ended first. */
-static void tell_owner(struct command *command, const struct pyro_exited *exited)
+static void report_exit(struct command *command, const struct pyro_exited *exited)
 {
     const struct command_owner *owner = command->owner;
     void *userdata = command->userdata;
     forget(command);
     owner->ended(userdata, exited);
-}
-
-static void report_exit(struct command *command, const struct pyro_exited *exited)
-{
-    struct client *client = command->client;
-    if (command->owner) {
-        tell_owner(command, exited);
-        return;
-    }
-    history_end(command, exited);
-    if (client)
-        serve_send(client, pyro_exited_pack(&client->out, command->client_stream, exited));
-    forget(command);
 }
 
 /* The agent was told to kill the command and says nothing: the caller gets its answer all the same.
@@ -155,12 +124,6 @@ void command_send_waiting(struct supervisor *supervisor)
     guest_flush(supervisor);
 }
 
-static void refuse(struct client *client, uint32_t stream, uint32_t why)
-{
-    const struct pyro_exited exited = {.kind = PYRO_EXIT_UNSTARTED, .value = why};
-    serve_send(client, pyro_exited_pack(&client->out, stream, &exited));
-}
-
 /* At the end: commands start in the order in which they were asked for. */
 static void append(struct command *command)
 {
@@ -171,102 +134,43 @@ static void append(struct command *command)
     command->supervisor->command_count++;
 }
 
-static struct command *create(struct supervisor *supervisor, uint32_t timeout_ms)
+int command_create(struct supervisor *supervisor, const struct pyro_exec *exec,
+                   const struct command_owner *owner, void *userdata, struct command **ret_command)
 {
     struct command *command =
         supervisor->command_count < COMMANDS_MAX ? calloc(1, sizeof(*command)) : NULL;
     if (!command)
-        return NULL;
+        return -EAGAIN;
     *command = (struct command){.supervisor = supervisor,
-                                .guest_stream = ++supervisor->last_stream,
-                                .timeout_ms = timeout_ms};
+                                .owner = owner,
+                                .userdata = userdata,
+                                .stream = ++supervisor->last_stream,
+                                .timeout_ms = exec->timeout_ms};
     for (size_t i = 0; i < ARRAY_SIZE(command->window); i++)
         command->window[i] = PYRO_WINDOW_INITIAL;
     /* Stdin may come before the guest is up, so the queue is as large as a frame and a window. */
     pyro_buffer_init(&command->waiting, 2 * PYRO_FRAME_SIZE_MAX + 4 * PYRO_WINDOW_INITIAL);
     append(command);
-    return command;
-}
-
-/* A workspace's command gets its number; what the host asks of the guest's tree is no command. */
-static int record(struct command *command, const struct pyro_exec *exec)
-{
-    struct client *client = command->client;
-    if (!command->supervisor->config.is_workspace)
-        return 0;
-    history_use(command->supervisor);
-    if (exec->flags & PYRO_EXEC_OWN) {
-        history_note_use(command->supervisor);
-        return 0;
-    }
-    int r = history_begin(command, exec);
-    if (r == 0)
-        serve_send(client, pyro_recorded_pack(&client->out, command->client_stream,
-                                              (uint32_t)command->history.sequence));
+    int r = pyro_exec_pack(&command->waiting, command->stream, exec);
+    if (r < 0)
+        forget(command);
+    else
+        *ret_command = command;
     return r;
 }
 
-static int start(struct command *command, const struct pyro_exec *exec,
-                 const struct pyro_frame *frame)
+void command_discard(struct command *command)
+{
+    forget(command);
+}
+
+void command_send(struct command *command)
 {
     struct supervisor *supervisor = command->supervisor;
-    struct client *client = command->client;
-    int r = record(command, exec);
-    if (r < 0) {
-        forget(command);
-        refuse(client, frame->stream, (uint32_t)-r);
-        return 0;
-    }
-    r = to_guest(command, PYRO_FRAME_EXEC, PYRO_CHANNEL_NONE, frame->payload, frame->length);
-    if (r == 0 && supervisor->state == STATE_RUNNING) {
-        clock_check(supervisor); /* a timer may not have told yet that the host woke up */
-        command_send_waiting(supervisor);
-    }
-    return r;
-}
-
-int command_exec(struct client *client, const struct pyro_frame *frame)
-{
-    struct pyro_exec exec;
-    if (frame->stream == 0 || find_client(client, frame->stream))
-        return -EPROTO;
-    int r = pyro_exec_unpack(frame->payload, frame->length, &exec);
-    if (r == -EPROTO)
-        return r;
-    struct command *command = r == 0 ? create(client->supervisor, exec.timeout_ms) : NULL;
-    int started = 0;
-    if (command) {
-        command->client = client;
-        command->client_stream = frame->stream;
-        started = start(command, &exec, frame);
-    } else {
-        refuse(client, frame->stream, EAGAIN);
-    }
-    if (r == 0)
-        pyro_exec_finish(&exec);
-    return started;
-}
-
-int command_start(struct supervisor *supervisor, const struct pyro_exec *exec,
-                  const struct command_owner *owner, void *userdata, struct command **ret_command)
-{
-    struct command *command = create(supervisor, exec->timeout_ms);
-    if (!command)
-        return -EAGAIN;
-    command->owner = owner;
-    command->userdata = userdata;
-    int r = pyro_exec_pack(&command->waiting, command->guest_stream, exec);
-    if (r == 0) {
-        clock_check(supervisor);
-        r = send_exec(command);
-    }
-    if (r < 0) {
-        forget(command);
-        return r;
-    }
-    *ret_command = command;
-    guest_flush(supervisor);
-    return 0;
+    if (supervisor->state != STATE_RUNNING)
+        return;
+    clock_check(supervisor); /* a timer may not have told yet that the host woke up */
+    command_send_waiting(supervisor);
 }
 
 size_t command_write(struct command *command, const uint8_t *bytes, size_t size)
@@ -283,31 +187,23 @@ size_t command_write(struct command *command, const uint8_t *bytes, size_t size)
     return sent;
 }
 
-void command_end_input(struct command *command)
+int command_end_input(struct command *command)
 {
-    to_guest(command, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, NULL, 0);
+    return to_guest(command, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, NULL, 0);
 }
 
 void command_signal(struct command *command, int signal)
 {
     struct supervisor *supervisor = command->supervisor;
-    pyro_signal_pack(&supervisor->guest_out, command->guest_stream, (uint32_t)signal);
+    pyro_signal_pack(&supervisor->guest_out, command->stream, (uint32_t)signal);
     guest_flush(supervisor);
 }
 
 void command_resize(struct command *command, const struct pyro_terminal_size *size)
 {
     struct supervisor *supervisor = command->supervisor;
-    pyro_resize_pack(&supervisor->guest_out, command->guest_stream, size);
+    pyro_resize_pack(&supervisor->guest_out, command->stream, size);
     guest_flush(supervisor);
-}
-
-bool command_is_awaited(const struct supervisor *supervisor)
-{
-    const struct command *command = supervisor->commands;
-    while (command && command->owner)
-        command = command->next;
-    return command != NULL;
 }
 
 static uint32_t number_of(const struct pyro_frame *frame)
@@ -317,39 +213,17 @@ static uint32_t number_of(const struct pyro_frame *frame)
     return number;
 }
 
-/* Lets the guest send more, but never beyond the window it began with: what a client does not read
- * piles up here. */
-static int grant(struct command *command, enum pyro_channel channel, uint32_t bytes)
+/* Never beyond the window it began with: what is not consumed piles up here. */
+int command_grant(struct command *command, enum pyro_channel channel, uint32_t bytes)
 {
     uint32_t *window = &command->window[channel];
     bytes = MIN(bytes, PYRO_WINDOW_INITIAL - *window);
     if (bytes == 0 || !command->sent)
         return 0;
     *window += bytes;
-    int r =
-        pyro_credit_pack(&command->supervisor->guest_out, command->guest_stream, channel, bytes);
+    int r = pyro_credit_pack(&command->supervisor->guest_out, command->stream, channel, bytes);
     guest_flush(command->supervisor);
     return r;
-}
-
-int command_from_client(struct client *client, const struct pyro_frame *frame)
-{
-    struct command *command = find_client(client, frame->stream);
-    if (!command)
-        return 0; /* it ended while the frame was on its way */
-    uint32_t *window = &command->window[frame->channel];
-    switch (frame->type) {
-    case PYRO_FRAME_KILL:
-        command_kill(command);
-        return 0;
-    case PYRO_FRAME_CREDIT:
-        return grant(command, frame->channel, number_of(frame));
-    default:
-        if (frame->length > *window)
-            return -EPROTO; /* more than it had credit for */
-        *window -= frame->length;
-        return to_guest(command, frame->type, frame->channel, frame->payload, frame->length);
-    }
 }
 
 static int exited_from_guest(struct command *command, const struct pyro_frame *frame)
@@ -362,88 +236,56 @@ static int exited_from_guest(struct command *command, const struct pyro_frame *f
     return 0;
 }
 
-/* Frames about nothing would cost the guest nothing and pile up before a client that does not read.
- */
+/* Frames about nothing would cost the guest nothing and pile up before who does not read. */
 static bool is_within(uint32_t bytes, uint32_t most)
 {
     return bytes > 0 && bytes <= most;
 }
 
-/* What a client's command writes goes to the client, who gives credit as it reads; what the
- * supervisor's own write is taken at once. Credit goes back in steps. */
-static void output_from_guest(struct command *command, const struct pyro_frame *frame)
+/* Credit goes back in steps. */
+static void take_output(struct command *command, const struct pyro_frame *frame)
 {
     enum { STEP = PYRO_WINDOW_INITIAL / 4 };
-    if (command->owner)
-        command->owner->output(command->userdata, frame->channel, frame->payload, frame->length);
-    else
-        history_output(command, frame->channel, frame->payload, frame->length);
     uint32_t owed = PYRO_WINDOW_INITIAL - command->window[frame->channel];
-    if (!command->client && owed >= STEP) /* nobody else would */
-        grant(command, frame->channel, owed);
-}
-
-static void credit_from_guest(struct command *command, uint32_t *window, uint32_t bytes)
-{
-    *window += bytes;
-    if (command->owner && command->owner->writable)
-        command->owner->writable(command->userdata);
+    if (command->owner->output(command->userdata, frame->channel, frame->payload, frame->length) &&
+        owed >= STEP)
+        command_grant(command, frame->channel, owed);
 }
 
 int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *frame)
 {
-    struct command *command = find_guest(supervisor, frame->stream);
+    struct command *command = find(supervisor, frame->stream);
     if (supervisor->state < STATE_RUNNING || frame->stream > supervisor->last_stream)
         return -EPROTO;
     if (!command || !command->sent)
         return 0;
-    uint32_t *window = &command->window[frame->channel];
+    uint32_t *window = &command->window[frame->channel], number = number_of(frame);
     switch (frame->type) {
     case PYRO_FRAME_EXITED:
         return exited_from_guest(command, frame);
     case PYRO_FRAME_CREDIT:
-        if (!is_within(number_of(frame), PYRO_WINDOW_INITIAL - *window))
+        if (!is_within(number, PYRO_WINDOW_INITIAL - *window))
             return -EPROTO; /* credit for what was never sent */
-        credit_from_guest(command, window, number_of(frame));
-        break;
+        *window += number;
+        command->owner->writable(command->userdata, number);
+        return 0;
     case PYRO_FRAME_DATA:
         if (!is_within(frame->length, *window))
             return -EPROTO; /* more than it had credit for */
         *window -= frame->length;
-        output_from_guest(command, frame);
-        break;
+        take_output(command, frame);
+        return 0;
     default:
         if (command->started)
             return -EPROTO;
         command->started = true;
-        if (command->owner && command->owner->started)
-            command->owner->started(command->userdata, number_of(frame));
-    }
-    to_client(command, frame);
-    return 0;
-}
-
-void command_client_gone(struct client *client)
-{
-    struct command *next;
-    for (struct command *command = client->supervisor->commands; command; command = next) {
-        next = command->next;
-        if (command->client != client)
-            continue;
-        command->client = NULL;
-        command_kill(command);
+        command->owner->started(command->userdata, number);
+        return 0;
     }
 }
 
 void command_finish_all(struct supervisor *supervisor)
 {
-    while (supervisor->commands) {
-        struct command *command = supervisor->commands;
-        if (command->owner) {
-            tell_owner(command, NULL);
-            continue;
-        }
-        history_lose(command);
-        forget(command);
-    }
+    while (supervisor->commands)
+        report_exit(supervisor->commands, NULL);
 }

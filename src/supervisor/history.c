@@ -63,10 +63,9 @@ static char *display(char *const *words)
     return joined ? pyro_text_to_utf8(joined, strlen(joined), NULL) : NULL;
 }
 
-int history_begin(struct command *command, const struct pyro_exec *exec)
+int history_begin(struct supervisor *supervisor, struct history *history,
+                  const struct pyro_exec *exec)
 {
-    struct supervisor *supervisor = command->supervisor;
-    struct history *history = &command->history;
     struct pyro_store *store = history_store(supervisor);
     cleanup_free char *words = display(exec->arguments);
     cleanup_free char *cwd = pyro_text_to_utf8(exec->directory, strlen(exec->directory), NULL);
@@ -80,6 +79,7 @@ int history_begin(struct command *command, const struct pyro_exec *exec)
         fprintf(stderr, "pyro-supervisor: %s\n", error.message);
         return error.errnum ? -abs(error.errnum) : -EIO;
     }
+    history->begun_us = pyro_now_us();
     history->logs[0] = history->logs[1] = -1;
     return 0;
 }
@@ -98,15 +98,14 @@ static int open_log(const struct supervisor *supervisor, const struct history *h
 
 /* A disk that is full costs the rest of this stream's log, never the command: the row says how many
  * bytes there were. */
-void history_output(struct command *command, enum pyro_channel channel, const uint8_t *bytes,
-                    uint32_t size)
+void history_output(struct supervisor *supervisor, struct history *history,
+                    enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
 {
-    struct history *history = &command->history;
     int stream = channel == PYRO_CHANNEL_STDERR;
     if (history->sequence == 0)
         return;
     if (history->bytes[stream] == 0)
-        history->logs[stream] = open_log(command->supervisor, history, stream);
+        history->logs[stream] = open_log(supervisor, history, stream);
     history->bytes[stream] += size;
     if (history->logs[stream] < 0)
         return;
@@ -115,10 +114,9 @@ void history_output(struct command *command, enum pyro_channel channel, const ui
         close(steal_fd(&history->logs[stream]));
 }
 
-static void finish(struct command *command, struct pyro_command_record *record)
+static void finish(struct supervisor *supervisor, struct history *history,
+                   struct pyro_command_record *record)
 {
-    struct supervisor *supervisor = command->supervisor;
-    struct history *history = &command->history;
     struct pyro_store *store = history_store(supervisor);
     struct pyro_error error;
     for (size_t i = 0; i < ARRAY_SIZE(history->logs); i++) {
@@ -133,7 +131,8 @@ static void finish(struct command *command, struct pyro_command_record *record)
     history->sequence = 0;
 }
 
-void history_end(struct command *command, const struct pyro_exited *exited)
+void history_end(struct supervisor *supervisor, struct history *history,
+                 const struct pyro_exited *exited)
 {
     struct pyro_command_record record = {
         .state = (char *)"exited",
@@ -141,18 +140,17 @@ void history_end(struct command *command, const struct pyro_exited *exited)
         .exit_code = exited->timed_out ? PYRO_STATUS_TIMED_OUT : pyro_exited_status(exited),
         .timed_out = exited->timed_out,
         .duration_ms = (double)exited->duration_us / 1000};
-    history_use(command->supervisor);
-    if (command->history.sequence)
-        finish(command, &record);
+    history_use(supervisor);
+    if (history->sequence)
+        finish(supervisor, history, &record);
 }
 
-void history_lose(struct command *command)
+void history_lose(struct supervisor *supervisor, struct history *history)
 {
-    struct pyro_command_record record = {.state = (char *)"lost"};
-    if (command->sent_us)
-        record.duration_ms = (double)(pyro_now_us() - command->sent_us) / 1000;
-    if (command->history.sequence)
-        finish(command, &record);
+    struct pyro_command_record record = {
+        .state = (char *)"lost", .duration_ms = (double)(pyro_now_us() - history->begun_us) / 1000};
+    if (history->sequence)
+        finish(supervisor, history, &record);
 }
 
 /* As it was written, because what is in use here may be a template's. */

@@ -28,7 +28,7 @@ static void drop(struct client *client)
     }
     pyro_source_set(&supervisor->listener, EPOLLIN);
     bool was_owner = client->is_owner;
-    command_client_gone(client);
+    exec_client_gone(client);
     sessions_client_gone(client);
     pyro_source_remove(&client->source);
     /* The owner's descriptor stays open to the very end: its end tells the client that nothing of
@@ -123,13 +123,13 @@ static int take_frame(struct client *client, const struct pyro_frame *frame)
     case PYRO_FRAME_KEEP:
         return keep(client, frame);
     case PYRO_FRAME_EXEC:
-        return command_exec(client, frame);
+        return exec_begin(client, frame);
     case PYRO_FRAME_ATTACH:
         return request_attach(client, frame);
     case PYRO_FRAME_REQUEST:
         return request_take(client, frame);
     default:
-        return command_from_client(client, frame);
+        return exec_from_client(client, frame);
     }
 }
 

@@ -96,19 +96,34 @@ static void started(void *userdata, uint32_t pid)
         become_ready(session);
 }
 
-static void output(void *userdata, enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
+static bool output(void *userdata, enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
 {
     struct session *session = userdata;
     pyro_log_write(&session->logs[channel == PYRO_CHANNEL_STDERR], bytes, size);
     session_answer(session, WAIT_OUTPUT, NULL);
+    return true;
+}
+
+static void probe_started(void *userdata, uint32_t pid)
+{
+    (void)userdata;
+    (void)pid;
 }
 
 /* The last look's answer. */
-static void probe_output(void *userdata, enum pyro_channel channel, const uint8_t *bytes,
+static bool probe_output(void *userdata, enum pyro_channel channel, const uint8_t *bytes,
                          uint32_t size)
 {
     (void)channel;
     session_note(userdata, bytes, size);
+    return true;
+}
+
+/* Neither has a stdin. */
+static void writable(void *userdata, uint32_t bytes)
+{
+    (void)userdata;
+    (void)bytes;
 }
 
 static void probe_ended(void *userdata, const struct pyro_exited *exited)
@@ -124,10 +139,13 @@ static void probe_ended(void *userdata, const struct pyro_exited *exited)
     end_if_over(session);
 }
 
-static const struct command_owner owner = {.started = started, .output = output, .ended = ended};
-static const struct command_owner probe_owner = {.output = probe_output, .ended = probe_ended};
+static const struct command_owner owner = {
+    .started = started, .output = output, .writable = writable, .ended = ended};
+static const struct command_owner probe_owner = {
+    .started = probe_started, .output = probe_output, .writable = writable, .ended = probe_ended};
 
-static int start_probe(struct session *session, const json_t *request, const struct pyro_exec *exec)
+static int create_probe(struct session *session, const json_t *request,
+                        const struct pyro_exec *exec)
 {
     const json_t *probe = json_object_get(request, "probe");
     char interval[24], limit[24];
@@ -148,7 +166,7 @@ static int start_probe(struct session *session, const json_t *request, const str
                                     .arguments = words,
                                     .environment = exec->environment,
                                     .directory = exec->directory};
-    return command_start(session->supervisor, &asked, &probe_owner, session, &session->probe);
+    return command_create(session->supervisor, &asked, &probe_owner, session, &session->probe);
 }
 
 static int open_logs(struct session *session)
@@ -161,15 +179,18 @@ static int open_logs(struct session *session)
     return r;
 }
 
+/* Both or nothing. */
 static int launch(struct session *session, const json_t *request, struct pyro_exec *exec)
 {
     int r = open_logs(session);
     exec->flags = PYRO_EXEC_WHOLE;
     exec->timeout_ms = 0;
     if (r == 0)
-        r = command_start(session->supervisor, exec, &owner, session, &session->command);
+        r = command_create(session->supervisor, exec, &owner, session, &session->command);
+    if (r == 0 && (r = create_probe(session, request, exec)) < 0)
+        command_discard(session->command);
     if (r == 0)
-        r = start_probe(session, request, exec);
+        command_send(session->command); /* and what waits behind it */
     return r;
 }
 
@@ -203,20 +224,12 @@ static int start(const struct ask *ask, struct pyro_exec *exec, struct pyro_erro
         session_create(ask->client->supervisor, PYRO_SESSION_SERVICE, ask->name, record, error);
     if (!session)
         return -1;
-    if (!session_wait(session, ask, WAIT_START, error)) {
-        session_discard(session);
-        return -1;
-    }
-    int r = launch(session, ask->request, exec);
-    if (r < 0)
+    int r = session_wait(session, ask, WAIT_START, error) ? 0 : -1;
+    if (r == 0 && (r = launch(session, ask->request, exec)) < 0)
         pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot start the service %s", ask->name);
-    if (r < 0 && !session->command) {
+    if (r < 0)
         session_discard(session);
-        return -1;
-    }
-    if (r < 0) /* it runs without its probe: it goes, and the answer comes when it has gone */
-        service_end(session, SESSION_FAILS, 0, error->message);
-    return 0;
+    return r < 0 ? -1 : 0;
 }
 
 int service_start(const struct ask *ask, struct pyro_error *error)

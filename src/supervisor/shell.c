@@ -32,26 +32,32 @@ static void started(void *userdata, uint32_t pid)
 }
 
 /* A shell has one stream; on the other one the agent says why there is none. */
-static void output(void *userdata, enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
+static bool output(void *userdata, enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
 {
     struct session *session = userdata;
     history_use(session->supervisor);
     if (channel == PYRO_CHANNEL_STDERR) {
         session_note(session, bytes, size);
-        return;
+        return true;
     }
     pyro_log_write(&session->logs[0], bytes, size);
     session_answer(session, WAIT_OUTPUT, NULL);
     session_answer(session, WAIT_START, NULL);
     pyro_timer_stop(&session->prompt);
+    return true;
 }
 
-static void writable(void *userdata)
+static void send_input(struct session *session)
 {
-    struct session *session = userdata;
     struct pyro_buffer *input = &session->input;
     size_t sent = command_write(session->command, pyro_buffer_data(input), input->size);
     pyro_buffer_consume(input, sent);
+}
+
+static void writable(void *userdata, uint32_t bytes)
+{
+    (void)bytes;
+    send_input(userdata);
 }
 
 static void fail_start(struct session *session)
@@ -120,7 +126,11 @@ static int launch(struct session *session, const json_t *request, const struct p
     int64_t keep = pyro_json_integer(request, "keep_bytes", KEEP_LEAST);
     int r = pyro_log_writer_init(&session->logs[0], session->directory, "output",
                                  PYRO_LOG_CHARACTERS, (uint64_t)MAX(keep, (int64_t)KEEP_LEAST));
-    return r < 0 ? r : command_start(session->supervisor, exec, &owner, session, &session->command);
+    if (r == 0)
+        r = command_create(session->supervisor, exec, &owner, session, &session->command);
+    if (r == 0)
+        command_send(session->command);
+    return r;
 }
 
 static int start(const struct ask *ask, const struct pyro_exec *exec, struct pyro_error *error)
@@ -189,7 +199,7 @@ int shell_write(const struct ask *ask, struct pyro_error *error)
     }
     if (pyro_buffer_append(&session->input, pyro_buffer_data(attached), attached->size) < 0)
         return pyro_error_no_memory(error);
-    writable(session);
+    send_input(session);
     return acknowledge(ask);
 }
 

@@ -8,7 +8,8 @@
  *   clock.c     the guest's wall clock when the host's jumps
  *   guest.c     the channel to the guest agent
  *   serve.c     the channels to clients
- *   command.c   commands: whose they are, credit, time limits
+ *   command.c   commands in the guest: credit, time limits
+ *   exec.c      those of clients
  *   session.h   services and shells, and what clients ask of them
  *   history.c   a workspace's commands as the store and the bundle keep them
  *   ring.c      the last words of console and QEMU
@@ -97,6 +98,7 @@ struct client {
     struct pyro_source source;
     struct supervisor *supervisor;
     struct pyro_buffer in, out;
+    struct exec *execs;          /* exec.c: what it runs */
     struct pyro_buffer attached; /* to the request that comes next */
     bool is_held;                /* its request waits for the guest to run */
     bool is_owner;               /* one-shot: the VM ends with this client */
@@ -106,25 +108,9 @@ struct client {
 /* Of a command that is written down. */
 struct history {
     int64_t sequence; /* 0: it is not */
-    int logs[2];      /* stdout, stderr; -1: not open */
+    uint64_t begun_us;
+    int logs[2]; /* stdout, stderr; -1: not open */
     uint64_t bytes[2];
-};
-
-struct command {
-    struct supervisor *supervisor;
-    struct client *client;  /* NULL: it went away; output is dropped until the command ends */
-    uint32_t client_stream; /* its name at the client */
-    uint32_t guest_stream;  /* its name at the guest, never used twice */
-    uint32_t timeout_ms;
-    bool sent, started, timed_out;
-    uint64_t sent_us, killed_us; /* 0: not yet */
-    uint32_t window[4];          /* by channel: what the sender may still send */
-    struct pyro_buffer waiting;  /* the EXEC frame until the guest is up */
-    struct pyro_timer timer;     /* the time limit, then the grace after KILL */
-    struct history history;
-    const struct command_owner *owner; /* command.h; NULL: it is a client's */
-    void *userdata;
-    struct command *next;
 };
 
 struct supervisor {
@@ -192,6 +178,9 @@ struct supervisor {
     unsigned command_count;
     uint32_t last_stream;
 
+    /* exec.c */
+    unsigned exec_count; /* commands of clients */
+
     /* session.c */
     struct session *sessions;
     unsigned session_count, waiter_count;
@@ -251,15 +240,17 @@ void serve_state(struct supervisor *supervisor); /* tells all clients the state,
  * that nothing more fits is cut off, rather than told half of it. */
 void serve_send(struct client *client, int queued);
 
-/* command.c */
-/* 0, or a negative errno when the client must go: it may not say this, or no more fits. */
-int command_exec(struct client *client, const struct pyro_frame *frame);
-int command_from_client(struct client *client, const struct pyro_frame *frame);
+/* command.c; what else there is to them is in command.h */
 /* 0, or -EPROTO when the guest may not say this. */
 int command_from_guest(struct supervisor *supervisor, const struct pyro_frame *frame);
 void command_send_waiting(struct supervisor *supervisor);
-void command_client_gone(struct client *client);
 void command_finish_all(struct supervisor *supervisor);
+
+/* exec.c */
+/* 0, or a negative errno when the client must go: it may not say this, or no more fits. */
+int exec_begin(struct client *client, const struct pyro_frame *frame);
+int exec_from_client(struct client *client, const struct pyro_frame *frame);
+void exec_client_gone(struct client *client);
 
 /* history.c */
 /* NULL when it cannot be opened; the log says why. */
@@ -269,11 +260,15 @@ void history_use(struct supervisor *supervisor);
 /* The same for a use that leaves no row by which one could tell. */
 void history_note_use(struct supervisor *supervisor);
 /* 0, or a negative errno when it cannot be written down: it must not run then. */
-int history_begin(struct command *command, const struct pyro_exec *exec);
-void history_output(struct command *command, enum pyro_channel channel, const uint8_t *bytes,
-                    uint32_t size);
-void history_end(struct command *command, const struct pyro_exited *exited);
-void history_lose(struct command *command); /* its VM ends before it does */
+int history_begin(struct supervisor *supervisor, struct history *history,
+                  const struct pyro_exec *exec);
+/* Of one that is not written down these three do nothing. */
+void history_output(struct supervisor *supervisor, struct history *history,
+                    enum pyro_channel channel, const uint8_t *bytes, uint32_t size);
+void history_end(struct supervisor *supervisor, struct history *history,
+                 const struct pyro_exited *exited);
+/* Its VM ends before it does. */
+void history_lose(struct supervisor *supervisor, struct history *history);
 /* The workspace is complete and stays. */
 int history_keep(struct supervisor *supervisor, const char *seed_json, struct pyro_error *error);
 
