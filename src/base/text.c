@@ -242,6 +242,15 @@ static size_t count_continuations(const uint8_t *at, size_t words)
     return (size_t)(sums * 0x0001000100010001 >> 48);
 }
 
+size_t pyro_text_continued(const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    size_t count = 0;
+    while (count < MIN(size, (size_t)3) && (at[count] & 0xc0) == 0x80)
+        count++;
+    return count;
+}
+
 size_t pyro_text_count(const void *bytes, size_t size)
 {
     const uint8_t *text = bytes;

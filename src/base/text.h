@@ -27,6 +27,9 @@ size_t pyro_text_valid(const void *bytes, size_t size);
 /* How many bytes at the end, 0 to 3, belong to a UTF-8 character that goes on behind the end. */
 size_t pyro_text_unfinished(const void *bytes, size_t size);
 
+/* How many bytes at the start, 0 to 3, belong to a UTF-8 character that began before it. */
+size_t pyro_text_continued(const void *bytes, size_t size);
+
 /* Characters in valid UTF-8: the bytes that continue none. */
 size_t pyro_text_count(const void *bytes, size_t size);
 

@@ -9,16 +9,18 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/attach.h"
+#include "cli/mcp.h"
 
 enum { EXIT_FAILED = 125 };
 
-/* Commands that work with the terminal itself, which no other front has: whole commands, signals
- * and output included. */
+/* Commands that work with the terminal, or with stdin and stdout, themselves, which no other front
+ * has: whole commands, signals and output included. */
 static const struct {
     const char *name; /* of the operation */
     int (*run)(struct cli *cli, const json_t *given);
 } own_commands[] = {
     {"shell_attach", cli_attach},
+    {"mcp_serve", cli_mcp_serve},
 };
 
 static bool is_command(const struct cli *cli)

@@ -96,14 +96,15 @@ struct pyro_operation {
     const char *mcp;    /* tool name, NULL: none */
     const char *python; /* method name, NULL: none */
     const char *title;
-    const char *summary;       /* one line for --help */
-    const char *description;   /* a paragraph: when to use it, what it leaves behind */
-    const char *examples;      /* for --help: command lines, one a line; NULL: none */
-    const char *exit_statuses; /* for --help: what is beyond the usual ones; NULL: nothing */
+    const char *summary;         /* one line for --help */
+    const char *description;     /* a paragraph: when to use it, what it leaves behind */
+    const char *mcp_description; /* the same for models, in terms of tools; NULL: description */
+    const char *examples;        /* for --help: command lines, one a line; NULL: none */
+    const char *exit_statuses;   /* for --help: what is beyond the usual ones; NULL: nothing */
     unsigned annotations;
     const struct pyro_parameter *parameters; /* ends with a NULL name */
     const struct pyro_field *result;         /* ends with a NULL name */
-    pyro_handler handler; /* NULL: the command line's own, because it needs a terminal */
+    pyro_handler handler; /* NULL: the command line's own, which needs its terminal or streams */
 };
 
 /* All operations, in the order in which --help shows them. One file per family, joined in table.c.

@@ -63,15 +63,6 @@ int pyro_output_add(struct pyro_output *output, const void *bytes, size_t size)
     return 0;
 }
 
-/* How many bytes at the front belong to a character that began before. */
-static size_t headless(const uint8_t *bytes, size_t size)
-{
-    size_t count = 0;
-    while (count < MIN(size, (size_t)3) && (bytes[count] & 0xc0) == 0x80)
-        count++;
-    return count;
-}
-
 /* What was kept, in one piece; with `ret_head` the length of the part before the gap. */
 static uint8_t *join(const struct pyro_output *output, size_t *ret_size)
 {
@@ -98,7 +89,7 @@ static char *bridge(const struct pyro_output *output, const uint8_t *bytes, size
     const uint8_t *tail = bytes + head;
     size_t tail_size = size - head;
     head -= pyro_text_unfinished(bytes, head);
-    size_t cut = headless(tail, tail_size);
+    size_t cut = pyro_text_continued(tail, tail_size);
     tail += cut;
     tail_size -= cut;
     char line[96];

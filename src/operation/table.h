@@ -50,4 +50,7 @@ extern const struct pyro_operation pyro_shell_resize_operation;
 extern const struct pyro_operation pyro_shell_close_operation;
 extern const struct pyro_operation pyro_shell_attach_operation;
 
+/* mcp_table.c; served by the command line */
+extern const struct pyro_operation pyro_mcp_serve_operation;
+
 #endif

@@ -1,0 +1,155 @@
+#include "mcp/stdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mcp/calls.h"
+#include "mcp/lines.h"
+
+enum {
+    PATIENCE_MS = 300, /* after the last message: a pipe that was written at once is answered */
+    GRACE_MS = 1200,
+};
+
+struct session {
+    struct pyro_mcp_server server;
+    struct pyro_mcp_calls calls;
+    struct pyro_mcp_lines lines;
+    int in_fd, stop_fd;
+};
+
+/* To the log of the client: nobody answers what cannot be told apart. */
+PYRO_PRINTF(1, 2)
+static void note(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("pyro mcp serve: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+static void take_notification(struct session *session, const struct pyro_mcp_message *message)
+{
+    const json_t *id = json_object_get(message->params, "requestId");
+    if (strcmp(message->method, "notifications/cancelled") == 0 && id)
+        pyro_mcp_calls_cancel(&session->calls, id);
+}
+
+static void take_request(struct session *session, struct pyro_mcp_message *message)
+{
+    const struct pyro_operation *tool;
+    cleanup_free char *reply = pyro_mcp_server_take(&session->server, message, &tool);
+    if (tool)
+        pyro_mcp_calls_begin(&session->calls, message, tool);
+    else
+        pyro_mcp_calls_send(&session->calls, reply);
+}
+
+static void take_line(struct session *session, const char *line, size_t size)
+{
+    struct pyro_mcp_message message;
+    if (strspn(line, " \t\r") >= size) /* a newline follows, so that it ends there */
+        return;
+    pyro_mcp_message_parse(line, size, &message);
+    if (message.kind == PYRO_MCP_INVALID)
+        note("a line was ignored: %s", message.problem);
+    else if (message.kind == PYRO_MCP_REQUEST)
+        take_request(session, &message);
+    else if (message.kind == PYRO_MCP_NOTIFICATION)
+        take_notification(session, &message);
+    pyro_mcp_message_finish(&message);
+}
+
+static void take_lines(struct session *session)
+{
+    const char *line = NULL;
+    size_t size = 0;
+    int r;
+    while ((r = pyro_mcp_lines_next(&session->lines, &line, &size)) != 0) {
+        if (r > 0)
+            take_line(session, line, size);
+        else
+            note("a line of more than 16 MiB was ignored");
+    }
+}
+
+/* Whether there may be more. */
+static bool read_some(struct session *session)
+{
+    long got = pyro_mcp_lines_read(&session->lines, session->in_fd);
+    if (got == -EAGAIN)
+        return true;
+    if (got > 0)
+        take_lines(session);
+    return got > 0;
+}
+
+/* How long calls that are under way may take to end. */
+static unsigned listen(struct session *session)
+{
+    struct pollfd polled[] = {
+        {.fd = session->in_fd, .events = POLLIN},
+        {.fd = session->stop_fd, .events = POLLIN},
+    };
+    while (!session->calls.write_errno) {
+        int ready = poll(polled, ARRAY_SIZE(polled), pyro_mcp_calls_tick(&session->calls));
+        if (ready < 0 && errno != EINTR)
+            return 0;
+        if (ready > 0 && polled[1].revents)
+            return 0;
+        if (ready > 0 && polled[0].revents && !read_some(session))
+            return PATIENCE_MS;
+    }
+    return 0;
+}
+
+/* From here on nothing else that is printed, by whomever, gets among the messages, and nobody else
+ * reads them. */
+static int take_descriptors(int *ret_in, int *ret_out)
+{
+    cleanup_close int in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    cleanup_close int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in < 0 || out < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+        dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        return -errno;
+    *ret_in = steal_fd(&in);
+    *ret_out = steal_fd(&out);
+    return 0;
+}
+
+static void serve(struct session *session, const struct pyro_mcp_options *options, int out)
+{
+    pyro_mcp_server_init(&session->server, options);
+    pyro_mcp_lines_init(&session->lines, PYRO_MCP_MESSAGE_MAX);
+    pyro_mcp_calls_init(&session->calls, options, out, session->stop_fd);
+    if (isatty(session->in_fd))
+        note("this speaks the Model Context Protocol; it is for programs, which start it "
+             "themselves");
+    unsigned patience_ms = listen(session);
+    if (!pyro_mcp_calls_close(&session->calls, patience_ms, GRACE_MS))
+        _exit(0); /* supervisors end the VMs of clients that are gone */
+    pyro_mcp_lines_finish(&session->lines);
+    pyro_mcp_server_finish(&session->server);
+}
+
+int pyro_mcp_serve_stdio(const struct pyro_mcp_options *options, int stop_fd,
+                         struct pyro_error *error)
+{
+    struct session session = {.stop_fd = stop_fd};
+    cleanup_close int in = -1, out = -1;
+    int r = take_descriptors(&in, &out);
+    if (r < 0)
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
+                                    "cannot serve on stdin and stdout");
+    session.in_fd = in;
+    serve(&session, options, out);
+    return 0;
+}

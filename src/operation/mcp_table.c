@@ -1,0 +1,40 @@
+/* The description of `pyro mcp serve`. What it does is the command line's: it needs stdin and
+ * stdout.
+ */
+#include "operation/table.h"
+
+static const char *const selections[] = {"all", "vm", "workspace", NULL};
+
+static const struct pyro_parameter serve_parameters[] = {
+    {.name = "tools",
+     .type = PYRO_TYPE_STRING,
+     .fallback = "\"all\"",
+     .choices = selections,
+     .help =
+         "Which tools to offer: those of one-shot VMs, those of workspaces, or all; for clients "
+         "that take few tools"},
+    {.name = "allow_host_compat",
+     .type = PYRO_TYPE_BOOLEAN,
+     .fallback = "false",
+     .help = "Let tools that are asked to fall back to a sandbox on the host's own kernel do so"},
+    {0},
+};
+
+static const struct pyro_field no_fields[] = {{0}};
+
+const struct pyro_operation pyro_mcp_serve_operation = {
+    .name = "mcp_serve",
+    .cli = "mcp serve",
+    .title = "Serve MCP",
+    .summary = "Offer the tools to an MCP client on stdin and stdout",
+    .description =
+        "Speaks the Model Context Protocol on stdin and stdout, for agents that start it: "
+        "revisions "
+        "2024-11-05 to 2025-11-25 and 2026-07-28. Calls run at the same time, tell their progress, "
+        "and can be cancelled. When stdin ends it ends; workspaces, services and shells go on.",
+    .examples = "pyro mcp serve\n"
+                "pyro mcp serve --tools workspace",
+    .annotations = 0,
+    .parameters = serve_parameters,
+    .result = no_fields,
+};
