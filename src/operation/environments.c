@@ -216,6 +216,10 @@ const struct pyro_operation pyro_env_list_operation = {
     .title = "List environments",
     .summary = "List the environments a guest can be",
     .description = "Lists the catalog, and says which environments are installed on this host.",
+    .mcp_description =
+        "Use this first to see which environments can be given to vm_run, vm_create and "
+        "workspace_create, and which are installed already. An environment that is not "
+        "installed is pulled at its first use, which takes minutes.",
     .examples = "pyro env list\npyro env list --json",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
     .parameters = no_parameters,

@@ -99,11 +99,19 @@ const struct pyro_operation pyro_service_start_operation = {
         "all looked at from inside the guest. If it ends or is not ready in time, nothing of it is "
         "left running, and the error tells what was seen last and what it wrote. A name that does "
         "not run any more can be started anew.",
+    .mcp_description =
+        "Use this for a program that has to stay running while you do other things, "
+        "such as a web server or a database. Returns once it is ready: readiness says "
+        "what to wait for (a file, a TCP port, an HTTP URL, or a command that succeeds, "
+        "all inside the VM). Ports are reached from commands of the same workspace, not "
+        "from this host. If it ends or is not ready in time, nothing of it is left "
+        "running, and the error has the last of its output. A name that does not run "
+        "any more can be used again.",
     .examples = "pyro workspace service start ws-… web --ready-tcp 127.0.0.1:8000 -- python3 -m "
                 "http.server\n"
                 "pyro workspace service start ws-… db --ready-command 'pg_isready' -- "
                 "/etc/init.d/run-db",
-    .annotations = 0,
+    .annotations = PYRO_DESTRUCTIVE | PYRO_OPEN_WORLD,
     .parameters = start_parameters,
     .result = service_fields,
     .handler = pyro_service_start_handler,
@@ -130,6 +138,7 @@ const struct pyro_operation pyro_service_list_operation = {
     .title = "Services of a workspace",
     .summary = "List the services of a workspace",
     .description = "Lists all services of a workspace, those that have ended too.",
+    .mcp_description = "Use this to see all services of a workspace, those that have ended too.",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
     .parameters = list_parameters,
     .result = list_fields,
@@ -150,6 +159,9 @@ const struct pyro_operation pyro_service_status_operation = {
     .title = "Status of a service",
     .summary = "Show how a service is",
     .description = "Returns the record of a service as it is now.",
+    .mcp_description =
+        "Use this to see whether one service of a workspace runs, and if not, why and "
+        "with which exit code.",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
     .parameters = name_parameters,
     .result = service_fields,
@@ -200,6 +212,10 @@ const struct pyro_operation pyro_service_logs_operation = {
     .description = "Returns the end of what a service wrote to stdout and stderr since it was "
                    "started last, also when it or its guest has ended. It is kept outside of "
                    "/workspace: no diff and no export shows it.",
+    .mcp_description =
+        "Use this to read the end of what a service wrote to stdout and stderr since it "
+        "was started last, also when it has ended. Ask for a few lines with tail_lines "
+        "first.",
     .examples = "pyro workspace service logs ws-… web --tail-lines 20\n"
                 "pyro workspace service logs ws-… web --follow",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
@@ -238,6 +254,10 @@ const struct pyro_operation pyro_service_stop_operation = {
     .description = "Sends SIGTERM to all processes of a service, kills what is left of them after "
                    "the grace time, and returns when nothing of it runs. One that has ended "
                    "already stays as it is, which is no error.",
+    .mcp_description =
+        "Use this to end a service and all that it has started. Sends SIGTERM, and "
+        "kills what is left after grace_seconds. One that has ended already stays as it "
+        "is, which is no error.",
     .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
     .parameters = stop_parameters,
     .result = stop_fields,

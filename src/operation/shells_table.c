@@ -65,9 +65,15 @@ const struct pyro_operation pyro_shell_open_operation = {
         "Opens a terminal in a workspace with bash in it, or sh where there is no bash. It keeps "
         "its state from one call to the next and needs no client: write to it, read what it shows, "
         "or attach to it. Many can be open at once.",
+    .mcp_description =
+        "Use this for programs that need a terminal or answers while they run, such as "
+        "debuggers and REPLs, and where cd and variables have to last. Opens a login "
+        "shell in a workspace and returns its shell_id: type with shell_write, read "
+        "with shell_read. It stays until shell_close or the end of the VM. For plain "
+        "commands workspace_exec is simpler.",
     .examples = "pyro workspace shell open ws-…\n"
                 "pyro workspace shell open ws-… --cwd src --cols 80 --rows 24",
-    .annotations = 0,
+    .annotations = PYRO_OPEN_WORLD,
     .parameters = open_parameters,
     .result = shell_fields,
     .handler = pyro_shell_open_handler,
@@ -138,6 +144,12 @@ const struct pyro_operation pyro_shell_read_operation = {
         "Returns what the terminal of a shell showed. Reading takes nothing away: every reader has "
         "a cursor of its own. It can wait until something new comes, and until that has settled. A "
         "shell that has ended can be read as long as its workspace is there.",
+    .mcp_description =
+        "Use this to see what a shell's terminal shows, after shell_write or while a "
+        "program runs. Begin at the next_cursor of the read before; wait_for_idle_ms "
+        "(for example 300) waits until the output has settled, and plain leaves out "
+        "colours and control sequences. Ask for max_chars of 8000 or less: longer "
+        "output is cut in the middle. Reading takes nothing away.",
     .examples = "pyro workspace shell read ws-… sh-1 --plain --wait-for-idle-ms 300\n"
                 "pyro workspace shell read ws-… sh-1 --cursor 1234 --wait-ms 10000 --json",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
@@ -182,9 +194,13 @@ const struct pyro_operation pyro_shell_write_operation = {
         "Types text into the terminal of a shell, as a person would. It returns at once; what the "
         "shell does not read yet waits, up to 4 MiB. Control characters are keys: \\u0003 is "
         "Ctrl-C, \\u0004 Ctrl-D.",
+    .mcp_description =
+        "Use this to type into a shell, as a person would; append_newline presses Enter "
+        "behind it. Returns at once: see what came of it with shell_read. Control "
+        "characters are keys: \\u0003 is Ctrl-C, \\u0004 Ctrl-D.",
     .examples = "pyro workspace shell write ws-… sh-1 --input 'make -j4'\n"
                 "printf 'q' | pyro workspace shell write ws-… sh-1 --no-newline",
-    .annotations = 0,
+    .annotations = PYRO_DESTRUCTIVE | PYRO_OPEN_WORLD,
     .parameters = write_parameters,
     .result = write_fields,
     .handler = pyro_shell_write_handler,
@@ -219,6 +235,9 @@ const struct pyro_operation pyro_shell_signal_operation = {
     .summary = "Send a signal to the program in a shell's foreground",
     .description = "Sends a signal to the foreground process group of a shell's terminal: the "
                    "program that runs in it, or the shell itself when there is none.",
+    .mcp_description = "Use this to interrupt or end the program that runs in a shell's foreground "
+                       "when keys do not help. Without such a program the shell itself gets the "
+                       "signal.",
     .annotations = PYRO_DESTRUCTIVE,
     .parameters = signal_parameters,
     .result = signal_fields,
@@ -268,6 +287,10 @@ const struct pyro_operation pyro_shell_close_operation = {
     .description = "Hangs up the terminal of a shell, kills what ignores that, and returns when "
                    "nothing of it runs. What it showed can still be read. One that has ended "
                    "already stays as it is, which is no error.",
+    .mcp_description =
+        "Use this when a shell is not needed any more. Ends it and all that it has "
+        "started; what it showed can still be read. One that has ended already stays as "
+        "it is, which is no error.",
     .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = close_fields,

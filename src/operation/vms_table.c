@@ -102,6 +102,14 @@ const struct pyro_operation pyro_vm_run_operation = {
         "guest when the command ends. Nothing of this host is visible inside, and there is no "
         "network unless asked for. Needs neither root nor KVM; without KVM the guest is emulated, "
         "which is slower, and the result says so.",
+    .mcp_description =
+        "Use this for one command that needs no state from before and leaves none: it "
+        "starts a fresh Linux VM, runs the command as root, and deletes the VM. Returns "
+        "exit_code, stdout and stderr; a non-zero exit_code is a result, not an error. "
+        "The working directory is empty, nothing of this host is visible inside, and "
+        "there is no network unless network is true. For several steps, or to work on "
+        "files of the host, use workspace_create. At timeout_seconds everything the "
+        "command started is killed, and exit_code is 124.",
     .examples =
         "pyro run debian:12 -- git --version\n"
         "echo 'print(6*7)' | pyro run debian:12 -- python3 -\n"
@@ -112,7 +120,7 @@ const struct pyro_operation pyro_vm_run_operation = {
                      "126    the command could not be executed\n"
                      "127    the command was not found in the guest\n"
                      "128+N  signal N ended the command",
-    .annotations = PYRO_OPEN_WORLD,
+    .annotations = PYRO_DESTRUCTIVE | PYRO_OPEN_WORLD,
     .parameters = run_parameters,
     .result = exec_fields,
     .handler = pyro_vm_run_handler,
@@ -138,6 +146,12 @@ const struct pyro_operation pyro_vm_create_operation = {
     .summary = "Prepare a VM without starting it",
     .description = "Prepares a VM and returns its record. Start it with vm_start, run a command "
                    "with vm_exec. It is deleted by vm_delete, by vm_exec, or at its time limit.",
+    .mcp_description =
+        "Use this only when vm_run and workspace_create do not fit, to prepare a VM "
+        "whose start and end you decide yourself. Returns its vm_id; nothing runs yet. "
+        "Go on with vm_start, then vm_exec, which deletes the VM. It is deleted too by "
+        "vm_delete, and ttl_seconds after it was made; its vm_id is good until then.",
+    .annotations = PYRO_OPEN_WORLD,
     .parameters = create_parameters,
     .result = record_fields,
     .handler = pyro_vm_create_handler,
@@ -151,6 +165,11 @@ const struct pyro_operation pyro_vm_start_operation = {
     .summary = "Boot a VM that was created or stopped",
     .description = "Boots the guest and returns when its agent answers. A stopped VM boots again "
                    "with the disk it had.",
+    .mcp_description =
+        "Use this after vm_create, or after vm_stop, to boot the VM. Returns its record "
+        "when the guest answers. A VM that was stopped boots with the disk it had; one "
+        "that runs already stays as it is.",
+    .annotations = PYRO_IDEMPOTENT | PYRO_OPEN_WORLD,
     .parameters = id_parameters,
     .result = record_fields,
     .handler = pyro_vm_start_handler,
@@ -181,6 +200,11 @@ const struct pyro_operation pyro_vm_exec_operation = {
     .summary = "Run one command in a started VM, then delete the VM",
     .description = "Runs one command in a started VM, returns its output, and deletes the VM. To "
                    "run several commands, join them with a shell.",
+    .mcp_description =
+        "Use this to run the one command that a VM made with vm_create and vm_start was "
+        "made for: the VM is deleted afterwards. Returns exit_code, stdout and stderr. "
+        "To run several commands join them with a shell, or use workspace_exec in a "
+        "workspace instead.",
     .annotations = PYRO_DESTRUCTIVE | PYRO_OPEN_WORLD,
     .parameters = exec_parameters,
     .result = exec_fields,
@@ -194,7 +218,10 @@ const struct pyro_operation pyro_vm_stop_operation = {
     .title = "Stop a VM",
     .summary = "Power a VM off and keep its disk",
     .description = "Powers the guest off. Its disk stays until vm_delete or the time limit.",
-    .annotations = PYRO_IDEMPOTENT,
+    .mcp_description =
+        "Use this to power a VM off and keep its disk for a later vm_start. A VM that "
+        "does not run stays as it is.",
+    .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = record_fields,
     .handler = pyro_vm_stop_handler,
@@ -207,7 +234,11 @@ const struct pyro_operation pyro_vm_delete_operation = {
     .title = "Delete a VM",
     .summary = "End a VM and remove everything it left",
     .description = "Ends the guest if it runs and removes its disk and its record.",
-    .annotations = PYRO_DESTRUCTIVE,
+    .mcp_description =
+        "Use this when a VM from vm_create is not needed any more and vm_exec has not "
+        "deleted it. Ends the guest and removes its disk and its record. Workspaces are "
+        "deleted with workspace_delete.",
+    .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = delete_fields,
     .handler = pyro_vm_delete_handler,
@@ -220,6 +251,9 @@ const struct pyro_operation pyro_vm_status_operation = {
     .title = "Status of a VM",
     .summary = "Show the record of a VM",
     .description = "Returns the record of a VM as it is now.",
+    .mcp_description =
+        "Use this to see how a VM from vm_create is: created, started or stopped, its "
+        "shape, and when it expires. For workspaces use workspace_status.",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = record_fields,
@@ -233,6 +267,9 @@ const struct pyro_operation pyro_vm_network_info_operation = {
     .title = "Network of a VM",
     .summary = "Show the addresses of a VM",
     .description = "Returns the addresses that the guest uses; all null without a network.",
+    .mcp_description =
+        "Use this to see the addresses that a VM made with network true has. They are "
+        "left out for a VM without a network.",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = network_fields,
@@ -247,6 +284,10 @@ const struct pyro_operation pyro_vm_reap_expired_operation = {
     .summary = "Delete VMs that have reached their time limit",
     .description = "Deletes VMs beyond their time limit and clears up after VMs whose processes "
                    "are gone. Normally every VM does this for itself.",
+    .mcp_description =
+        "Use this only when VMs that have expired seem to be left behind. Deletes VMs "
+        "beyond their time limit and clears up after those whose processes are gone. "
+        "Normally every VM does this for itself.",
     .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
     .parameters = no_parameters,
     .result = reap_fields,

@@ -88,8 +88,18 @@ const struct pyro_operation pyro_workspace_create_operation = {
         "them left. It does not need this process, this terminal or this login session. A "
         "workspace is "
         "always a guest: allow_host_compat is taken, and changes nothing.",
+    .mcp_description =
+        "Use this to begin work of several steps: it starts a Linux VM that stays, with "
+        "a directory /workspace. seed_path fills /workspace from a directory or tar "
+        "archive of this host; that state is the baseline of workspace_diff. Returns "
+        "workspace_id, which every other workspace, service and shell tool takes, and "
+        "which stays good until workspace_delete, in other sessions too. ttl_seconds "
+        "after the last use the VM is powered off; its files and history stay, and the "
+        "next workspace_exec starts it again. Set network to true if packages are to be "
+        "installed.",
     .examples = "pyro workspace create debian:12-build --seed-path .\n"
                 "pyro workspace create debian:12 --seed-path project.tar.gz --network --json",
+    .annotations = PYRO_OPEN_WORLD,
     .parameters = create_parameters,
     .result = record_fields,
     .handler = pyro_workspace_create_handler,
@@ -139,6 +149,12 @@ const struct pyro_operation pyro_workspace_sync_push_operation = {
         "Copies the content of a directory or an archive into a started workspace, over what is "
         "there. Each file appears whole or not at all. If it fails half-way the error says which "
         "entries are in. The baseline of diffs stays what it was.",
+    .mcp_description =
+        "Use this to copy more files from this host into a workspace that is there "
+        "already. Puts the content of a directory or tar archive under dest, over what "
+        "is there; each file appears whole or not at all. The baseline of "
+        "workspace_diff stays as it was. If it fails half-way, the error says which "
+        "entries are in.",
     .examples = "pyro workspace sync push ws-… ./patches --dest /workspace/patches\n"
                 "pyro workspace sync push ws-… fixtures.tgz",
     .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
@@ -193,6 +209,15 @@ const struct pyro_operation pyro_workspace_exec_operation = {
         "The workspace stays, the command and its output are kept in its history (workspace logs). "
         "Several may run at once. Programs that the command leaves in the background go on. A "
         "workspace whose guest is gone is started again from its disk, and stderr says so.",
+    .mcp_description =
+        "Use this to run a command in a workspace, as root in /workspace; files, "
+        "packages and background programs of earlier commands are still there. Returns "
+        "exit_code, stdout and stderr; a non-zero exit_code is a result, not an error. "
+        "Each call is a new process: cd and exported variables do not last, for that "
+        "use shell_open. Pass a larger timeout_seconds for builds and tests; at its end "
+        "everything the command started is killed, and exit_code is 124. For servers "
+        "use service_start. If the VM was off it is started again from its disk, and "
+        "restarted says why.",
     .examples = "pyro workspace exec ws-… -- make test\n"
                 "pyro workspace exec ws-… --timeout-seconds 600 -- sh -c 'apt-get update && make'",
     .exit_statuses = "N      the command's own exit code\n"
@@ -258,9 +283,14 @@ const struct pyro_operation pyro_workspace_export_operation = {
         "beside its goal and renamed when all of it is there. Nothing is ever created elsewhere: "
         "devices, sockets, pipes and links that lead out of what is exported are left out and "
         "listed; set-id bits are dropped.",
+    .mcp_description =
+        "Use this to copy a file, directory or symlink from /workspace to a path on "
+        "this host. Nothing is written anywhere else, and what is there already is only "
+        "replaced when force is true. Devices, sockets, pipes and links that lead out "
+        "are left out and listed in skipped.",
     .examples = "pyro workspace export ws-… build/app --output ./app\n"
                 "pyro workspace export ws-… /workspace --output ./result --force",
-    .annotations = PYRO_DESTRUCTIVE,
+    .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
     .parameters = export_parameters,
     .result = export_fields,
     .handler = pyro_workspace_export_handler,
@@ -328,6 +358,11 @@ const struct pyro_operation pyro_workspace_diff_operation = {
         "this host, out of the guest's reach. Prints a unified diff on stdout that git apply and "
         "patch -p1 accept, and on stderr what has no text: binary and large files, links, "
         "permissions.",
+    .mcp_description =
+        "Use this to see what has changed in /workspace since workspace_create, whoever "
+        "changed it. Returns the changed entries and a unified patch that git apply and "
+        "patch -p1 accept. Long patches are cut in the middle: look at single files "
+        "with workspace_exec, or take them home with workspace_export.",
     .examples = "pyro workspace diff ws-…\n"
                 "pyro workspace diff ws-… | git apply",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
@@ -344,6 +379,9 @@ const struct pyro_operation pyro_workspace_status_operation = {
     .title = "Status of a workspace",
     .summary = "Show how a workspace is",
     .description = "Returns the record of a workspace as it is now.",
+    .mcp_description =
+        "Use this to see how a workspace is: whether it runs, why it does not, its last "
+        "command, its services and open shells. It starts nothing.",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = record_fields,
@@ -392,6 +430,10 @@ const struct pyro_operation pyro_workspace_logs_operation = {
     .description =
         "Returns every command that was run in a workspace with its output, also when its guest is "
         "gone, until the workspace is deleted.",
+    .mcp_description =
+        "Use this to see again which commands were run with workspace_exec and what "
+        "they wrote, also when the VM is off. Output is cut short when there were many "
+        "commands.",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = logs_fields,
@@ -412,6 +454,10 @@ const struct pyro_operation pyro_workspace_delete_operation = {
     .title = "Delete a workspace",
     .summary = "End a workspace and remove all of it: guest, files, history",
     .description = "Ends the guest if it runs and removes its disk, its baseline and its history.",
+    .mcp_description =
+        "Use this when a workspace is not needed any more, and what is worth keeping "
+        "has been exported. Ends its VM and removes its files, its baseline and its "
+        "history for good.",
     .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = delete_fields,
