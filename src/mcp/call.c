@@ -92,13 +92,31 @@ static int check(const struct pyro_mcp_options *options, const struct pyro_opera
     return r == 0 && !complete ? pyro_error_no_memory(error) : r;
 }
 
-static int run(const struct pyro_operation *tool, const json_t *arguments,
-               const struct pyro_observer *observer, json_t **ret_result, struct pyro_error *error)
+/* What the argument that is a path of this host leads to. A descriptor, -1: there is no such
+ * argument, or -2 and an error. */
+static int open_host_path(const struct pyro_mcp_options *options, const struct pyro_operation *tool,
+                          const json_t *arguments, struct pyro_error *error)
+{
+    const struct pyro_parameter *parameter = tool->parameters;
+    while (parameter->name && parameter->host_path == PYRO_NO_HOST_PATH)
+        parameter++;
+    const char *path = parameter->name ? pyro_json_text(arguments, parameter->name, NULL) : NULL;
+    if (!path)
+        return -1;
+    int fd = pyro_mcp_path_open(options->paths, path, parameter->host_path, parameter->name, error);
+    return fd < 0 ? -2 : fd;
+}
+
+static int run(const struct pyro_mcp_options *options, const struct pyro_operation *tool,
+               const json_t *arguments, const struct pyro_observer *observer, json_t **ret_result,
+               struct pyro_error *error)
 {
     struct pyro_context *context = NULL;
-    int r = pyro_open(NULL, &context, error);
-    if (r == 0)
-        r = pyro_operation_call(context, tool, arguments, observer, ret_result, error);
+    cleanup_close int host_fd = open_host_path(options, tool, arguments, error);
+    if (host_fd < -1 || pyro_open(NULL, &context, error) < 0)
+        return -1;
+    context->host_fd = host_fd;
+    int r = pyro_operation_call(context, tool, arguments, observer, ret_result, error);
     pyro_close(context);
     return r;
 }
@@ -111,7 +129,7 @@ json_t *pyro_mcp_call(const struct pyro_mcp_options *options, const struct pyro_
     cleanup_json json_t *result = NULL;
     int r = check(options, tool, arguments, &error);
     if (r == 0)
-        r = run(tool, arguments, observer, &result, &error);
+        r = run(options, tool, arguments, observer, &result, &error);
     if (r < 0)
         return make_result(era, error_to_json(&error), true);
     return make_result(era, pyro_mcp_shorten(result, find_rest(tool)), false);

@@ -3,12 +3,14 @@
 #define PYRO_MCP_SERVER_H
 
 #include "mcp/message.h"
+#include "mcp/paths.h"
 #include "operation/operation.h"
 
 /* As the server was started. The strings must stay. */
 struct pyro_mcp_options {
     const char *tools; /* "all", "vm", "workspace" */
     bool allow_host_compat;
+    const struct pyro_mcp_paths *paths; /* of this host, for tools that take some */
 };
 
 struct pyro_mcp_server {

@@ -13,6 +13,7 @@ int pyro_open(const struct pyro_options *options, struct pyro_context **ret_cont
     struct pyro_context *context = calloc(1, sizeof(*context));
     if (!context)
         return pyro_error_no_memory(error);
+    context->host_fd = -1;
     const char *home = options ? options->home : NULL;
     const char *libexec = options ? options->libexec : NULL;
     if (pyro_home_init(&context->home, home, libexec, error) < 0) {

@@ -17,6 +17,11 @@ static const struct pyro_parameter serve_parameters[] = {
      .type = PYRO_TYPE_BOOLEAN,
      .fallback = "false",
      .help = "Let tools that are asked to fall back to a sandbox on the host's own kernel do so"},
+    {.name = "allow_path",
+     .type = PYRO_TYPE_STRINGS,
+     .help =
+         "Directory that tools may read and write in; may be given several times; without it the "
+         "current directory, unless that is or holds the home directory"},
     {0},
 };
 
@@ -33,7 +38,7 @@ const struct pyro_operation pyro_mcp_serve_operation = {
         "2024-11-05 to 2025-11-25 and 2026-07-28. Calls run at the same time, tell their progress, "
         "and can be cancelled. When stdin ends it ends; workspaces, services and shells go on.",
     .examples = "pyro mcp serve\n"
-                "pyro mcp serve --tools workspace",
+                "pyro mcp serve --tools workspace --allow-path /srv/project",
     .annotations = 0,
     .parameters = serve_parameters,
     .result = no_fields,

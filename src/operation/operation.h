@@ -31,6 +31,13 @@ struct pyro_variant {
     const char *help;
 };
 
+/* Whether the value is a path of this host, which not every front may pass on as it is. */
+enum pyro_host_path {
+    PYRO_NO_HOST_PATH,
+    PYRO_HOST_SOURCE, /* what is there is read */
+    PYRO_HOST_OUTPUT, /* something is made there */
+};
+
 /* A boolean that is true by default is switched off on the command line: its flag means false, and
  * is --no-name-with-dashes. */
 struct pyro_parameter {
@@ -46,6 +53,7 @@ struct pyro_parameter {
     const char *const *choices; /* of strings, NULL-terminated, or NULL */
     const struct pyro_variant *variants; /* of objects, ends with a NULL type, or NULL: any */
     bool command_line;                   /* makes sense there only */
+    enum pyro_host_path host_path;       /* of strings; one parameter at most */
     const char *help;                    /* one line */
 };
 
@@ -132,6 +140,9 @@ json_t *pyro_operation_table_to_json(void);
 struct pyro_context {
     struct pyro_home home;
     struct pyro_store *store; /* NULL until pyro_context_store() */
+    /* What a front has opened itself in place of the parameter that is a host path: the source, or
+     * the output's directory. Borrowed; -1: the path is used as it is. */
+    int host_fd;
 };
 
 /* Makes home and opens the store on first use. */

@@ -167,8 +167,7 @@ const struct pyro_operation pyro_vm_start_operation = {
                    "with the disk it had.",
     .mcp_description =
         "Use this after vm_create, or after vm_stop, to boot the VM. Returns its record "
-        "when the guest answers. A VM that was stopped boots with the disk it had; one "
-        "that runs already stays as it is.",
+        "when the guest answers. A VM that was stopped boots with the disk it had.",
     .annotations = PYRO_IDEMPOTENT | PYRO_OPEN_WORLD,
     .parameters = id_parameters,
     .result = record_fields,
@@ -218,9 +217,7 @@ const struct pyro_operation pyro_vm_stop_operation = {
     .title = "Stop a VM",
     .summary = "Power a VM off and keep its disk",
     .description = "Powers the guest off. Its disk stays until vm_delete or the time limit.",
-    .mcp_description =
-        "Use this to power a VM off and keep its disk for a later vm_start. A VM that "
-        "does not run stays as it is.",
+    .mcp_description = "Use this to power a VM off and keep its disk for a later vm_start.",
     .annotations = PYRO_DESTRUCTIVE | PYRO_IDEMPOTENT,
     .parameters = id_parameters,
     .result = record_fields,

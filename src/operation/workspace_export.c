@@ -30,15 +30,15 @@ static int fetch_into(struct pyro_client *client, struct pyro_tree_sink *sink, c
     return -1;
 }
 
-static int export(struct pyro_client *client, const json_t *parameters, const char *path,
-                  const struct pyro_observer *observer, json_t **ret_result,
-                  struct pyro_error *error)
+static int export(struct pyro_context *context, struct pyro_client *client,
+                  const json_t *parameters, const char *path, const struct pyro_observer *observer,
+                  json_t **ret_result, struct pyro_error *error)
 {
     struct pyro_tree_sink *sink;
     struct pyro_tree_export done = {0};
     const char *output_path = pyro_json_text(parameters, "output_path", "");
-    if (pyro_tree_sink_open(output_path, pyro_json_boolean(parameters, "force", false), &sink,
-                            error) < 0)
+    if (pyro_tree_sink_open_held(context->host_fd, output_path,
+                                 pyro_json_boolean(parameters, "force", false), &sink, error) < 0)
         return -1;
     int r = fetch_into(client, sink, path, observer, error);
     if (r == 0)
@@ -63,7 +63,7 @@ PYRO_WORKSPACE_HANDLER(export)
         pyro_workspace_path(pyro_json_text(parameters, "path", ""), "path", error);
     if (!path || pyro_workspace_connect(context, parameters, &client, error) < 0)
         return -1;
-    int r = export(client, parameters, path, observer, ret_result, error);
+    int r = export(context, client, parameters, path, observer, ret_result, error);
     pyro_client_destroy(client);
     return r;
 }

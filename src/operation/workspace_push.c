@@ -46,8 +46,8 @@ static int push(struct pyro_context *context, const json_t *parameters, const ch
     struct pyro_push_report report;
     if (pyro_workspace_connect(context, parameters, &client, error) < 0)
         return -1;
-    int r = pyro_tree_source_open(&context->home, pyro_json_text(parameters, "source_path", ""),
-                                  "source_path", &source, error);
+    int r = pyro_workspace_open_source(context, pyro_json_text(parameters, "source_path", ""),
+                                       "source_path", &source, error);
     if (r == 0) {
         char vm_id[PYRO_VM_ID_SIZE] = "";
         pyro_workspace_vm(parameters, vm_id, NULL);

@@ -267,6 +267,16 @@ char *pyro_workspace_path(const char *path, const char *field, struct pyro_error
     return NULL;
 }
 
+int pyro_workspace_open_source(const struct pyro_context *context, const char *path,
+                               const char *field, struct pyro_tree_source **ret_source,
+                               struct pyro_error *error)
+{
+    if (context->host_fd < 0)
+        return pyro_tree_source_open(&context->home, path, field, ret_source, error);
+    return pyro_tree_source_open_held(&context->home, context->host_fd, path, field, ret_source,
+                                      error);
+}
+
 int pyro_workspace_open_bundle(struct pyro_context *context, const char *vm_id,
                                struct pyro_error *error)
 {

@@ -4,6 +4,7 @@
 
 #include "operation/operation.h"
 #include "supervisor/client.h"
+#include "workspace/source.h"
 
 #define PYRO_WORKSPACE_PATH "/workspace"
 
@@ -40,6 +41,11 @@ int pyro_workspace_expires_at(struct pyro_store *store, const struct pyro_vm_rec
  * and safe: "" is /workspace itself. To be freed; NULL and PYRO_ERROR_INVALID_PARAMETER with
  * `field` when it leads elsewhere. */
 char *pyro_workspace_path(const char *path, const char *field, struct pyro_error *error);
+
+/* The source that is called `path`: what the front has opened for it, or what is there. */
+int pyro_workspace_open_source(const struct pyro_context *context, const char *path,
+                               const char *field, struct pyro_tree_source **ret_source,
+                               struct pyro_error *error);
 
 /* Files of the bundle. A descriptor, or -1 and an error. */
 int pyro_workspace_open_bundle(struct pyro_context *context, const char *vm_id,

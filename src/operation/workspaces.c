@@ -30,8 +30,8 @@ static int open_seed(struct creation *creation, const json_t *parameters, struct
     creation->seed_path = json_string_value(json_object_get(parameters, "seed_path"));
     if (!creation->seed_path)
         return 0;
-    return pyro_tree_source_open(&creation->context->home, creation->seed_path, "seed_path",
-                                 &creation->source, error);
+    return pyro_workspace_open_source(creation->context, creation->seed_path, "seed_path",
+                                      &creation->source, error);
 }
 
 /* Nothing the guest does from now on may look as if it had been done before: the clock that marks

@@ -68,6 +68,7 @@ static const struct pyro_parameter create_parameters[] = {
     PERMISSION_PARAMETERS,
     {.name = "seed_path",
      .type = PYRO_TYPE_STRING,
+     .host_path = PYRO_HOST_SOURCE,
      .help = "Directory of this host, or .tar, .tar.gz or .tgz archive, that fills /workspace"},
     {0},
 };
@@ -128,6 +129,7 @@ static const struct pyro_parameter push_parameters[] = {
     WORKSPACE_ID_PARAMETER,
     {.name = "source_path",
      .type = PYRO_TYPE_STRING,
+     .host_path = PYRO_HOST_SOURCE,
      .required = true,
      .positional = true,
      .help = "Directory of this host, or .tar, .tar.gz or .tgz archive; its content is put there"},
@@ -261,6 +263,7 @@ static const struct pyro_parameter export_parameters[] = {
     {.name = "output_path",
      .flag = "output",
      .type = PYRO_TYPE_STRING,
+     .host_path = PYRO_HOST_OUTPUT,
      .required = true,
      .help = "Path on this host that it becomes; its directory must be there"},
     {.name = "force",

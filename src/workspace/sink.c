@@ -10,12 +10,18 @@
 int pyro_tree_sink_open(const char *output_path, bool force, struct pyro_tree_sink **ret_sink,
                         struct pyro_error *error)
 {
+    return pyro_tree_sink_open_held(-1, output_path, force, ret_sink, error);
+}
+
+int pyro_tree_sink_open_held(int parent, const char *output_path, bool force,
+                             struct pyro_tree_sink **ret_sink, struct pyro_error *error)
+{
     struct pyro_tree_sink *sink = calloc(1, sizeof(*sink));
     if (!sink)
         return pyro_error_no_memory(error);
     sink->file.fd = sink->tree.root = sink->tree.parent = -1;
     pyro_tree_reader_init(&sink->reader, pyro_sink_take, sink);
-    int r = pyro_sink_goal_open(&sink->goal, output_path, force, error);
+    int r = pyro_sink_goal_open(&sink->goal, parent, output_path, force, error);
     if (r == 0 && pyro_sink_skipped_init(&sink->skipped) < 0)
         r = pyro_error_no_memory(error);
     if (r < 0) {

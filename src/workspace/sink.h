@@ -26,6 +26,10 @@ struct pyro_tree_export {
  * PYRO_ERROR_INVALID_PARAMETER); its parent directory must be there. */
 int pyro_tree_sink_open(const char *output_path, bool force, struct pyro_tree_sink **ret_sink,
                         struct pyro_error *error);
+/* The same in a directory that somebody has opened already (O_PATH will do) and keeps; of
+ * `output_path` only the last name counts. */
+int pyro_tree_sink_open_held(int parent, const char *output_path, bool force,
+                             struct pyro_tree_sink **ret_sink, struct pyro_error *error);
 /* Takes a part of the stream of the agent's command "send", cut anywhere. */
 int pyro_tree_sink_write(struct pyro_tree_sink *sink, const uint8_t *bytes, size_t size,
                          struct pyro_error *error);

@@ -67,9 +67,11 @@ static int split(struct pyro_sink_goal *goal, const char *path, char **ret_paren
     return goal->name ? 0 : -ENOMEM;
 }
 
-static int open_parent(struct pyro_sink_goal *goal, const char *path, struct pyro_error *error)
+static int open_parent(struct pyro_sink_goal *goal, int held, const char *path,
+                       struct pyro_error *error)
 {
-    goal->parent = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    goal->parent =
+        held < 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : fcntl(held, F_DUPFD_CLOEXEC, 3);
     if (goal->parent >= 0)
         return 0;
     if (errno != ENOENT && errno != ENOTDIR)
@@ -95,21 +97,21 @@ static int look_at_existing(const struct pyro_sink_goal *goal, struct pyro_error
     return r < 0 ? refuse_errno(goal, "what is there cannot be removed", r, error) : 0;
 }
 
-int pyro_sink_goal_open(struct pyro_sink_goal *goal, const char *output_path, bool force,
-                        struct pyro_error *error)
+int pyro_sink_goal_open(struct pyro_sink_goal *goal, int parent, const char *output_path,
+                        bool force, struct pyro_error *error)
 {
     enum { LONGEST = NAME_MAX - (int)sizeof("..pyro-old-XXXXXX") };
-    cleanup_free char *parent = NULL;
+    cleanup_free char *parent_path = NULL;
     *goal = (struct pyro_sink_goal){
         .parent = -1, .held = -1, .force = force, .shown = pyro_show_path(output_path)};
     if (*output_path == '\0')
         return refuse(goal, "no path is given", "say where it is to go on this host", error);
-    if (split(goal, output_path, &parent) < 0)
+    if (split(goal, output_path, &parent_path) < 0)
         return pyro_error_no_memory(error);
     if (*goal->name == '\0' || strcmp(goal->name, ".") == 0 || strcmp(goal->name, "..") == 0)
         return refuse(goal, "it cannot be replaced",
                       "end the path with the name of what is to be made", error);
-    if (open_parent(goal, parent, error) < 0 || look_at_existing(goal, error) < 0)
+    if (open_parent(goal, parent, parent_path, error) < 0 || look_at_existing(goal, error) < 0)
         return -1;
     snprintf(goal->prefix, sizeof(goal->prefix), ".%.*s.pyro-", LONGEST, goal->name);
     pyro_sink_stale_remove(goal->parent, goal->prefix);

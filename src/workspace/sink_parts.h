@@ -53,9 +53,10 @@ struct pyro_sink_goal {
     int held; /* the new thing, locked as long as it is not the goal; -1 for symlinks */
 };
 
-/* Refuses a goal that cannot be. To be finished, also when it fails. */
-int pyro_sink_goal_open(struct pyro_sink_goal *goal, const char *output_path, bool force,
-                        struct pyro_error *error);
+/* Refuses a goal that cannot be. To be finished, also when it fails. `parent`: its directory, or
+ * -1: as the path says. */
+int pyro_sink_goal_open(struct pyro_sink_goal *goal, int parent, const char *output_path,
+                        bool force, struct pyro_error *error);
 /* Makes the new thing: an empty file, an empty directory, or the whole symlink. */
 int pyro_sink_goal_make(struct pyro_sink_goal *goal, enum pyro_tree_kind kind, const char *target,
                         struct pyro_error *error);

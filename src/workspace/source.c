@@ -57,15 +57,15 @@ static int refuse_open(const char *path, const char *field, int errnum, struct p
     return pyro_error_field(error, field);
 }
 
-/* Opens what is at `path` when it is of a kind that can be a source: nothing happens to devices and
- * pipes. */
-static int open_path(const char *path, const char *field, mode_t *ret_type,
+/* Opens what is at `place`, and called `path`, when it is of a kind that can be a source: nothing
+ * happens to devices and pipes. */
+static int open_path(const char *place, const char *path, const char *field, mode_t *ret_type,
                      struct pyro_error *error)
 {
     struct stat status;
     if (*path == '\0')
         return refuse_path(path, field, error, "the path is empty");
-    if (stat(path, &status) < 0)
+    if (stat(place, &status) < 0)
         return refuse_open(path, field, errno, error);
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
         return refuse_path(path, field, error, "neither a directory nor an archive");
@@ -73,7 +73,7 @@ static int open_path(const char *path, const char *field, mode_t *ret_type,
         return refuse_path(path, field, error, "a file, and not named as an archive");
     *ret_type = status.st_mode & S_IFMT;
     /* Somebody may have put a pipe there by now: it must not hold us up. */
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    cleanup_close int fd = open(place, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &status) < 0)
         return refuse_open(path, field, errno, error);
     if ((status.st_mode & S_IFMT) != *ret_type)
@@ -81,16 +81,32 @@ static int open_path(const char *path, const char *field, mode_t *ret_type,
     return steal_fd(&fd);
 }
 
-int pyro_tree_source_open(const struct pyro_home *home, const char *path, const char *field,
-                          struct pyro_tree_source **ret_source, struct pyro_error *error)
+static int open_source(const struct pyro_home *home, const char *place, const char *path,
+                       const char *field, struct pyro_tree_source **ret_source,
+                       struct pyro_error *error)
 {
     mode_t type = 0;
-    int fd = open_path(path, field, &type, error);
+    int fd = open_path(place, path, field, &type, error);
     if (fd < 0)
         return -1;
     if (S_ISDIR(type))
         return pyro_source_directory_open(fd, path, field, ret_source, error);
     return pyro_source_archive_open(home, fd, path, field, ret_source, error);
+}
+
+int pyro_tree_source_open(const struct pyro_home *home, const char *path, const char *field,
+                          struct pyro_tree_source **ret_source, struct pyro_error *error)
+{
+    return open_source(home, path, path, field, ret_source, error);
+}
+
+int pyro_tree_source_open_held(const struct pyro_home *home, int held, const char *path,
+                               const char *field, struct pyro_tree_source **ret_source,
+                               struct pyro_error *error)
+{
+    char place[32];
+    snprintf(place, sizeof(place), "/proc/self/fd/%d", held);
+    return open_source(home, place, path, field, ret_source, error);
 }
 
 int pyro_source_init(struct pyro_tree_source *source, const struct pyro_tree_source_kind *kind,

@@ -20,6 +20,11 @@ struct pyro_tree_source;
  * parameter that the path came from) and say what is wrong and what to do. */
 int pyro_tree_source_open(const struct pyro_home *home, const char *path, const char *field,
                           struct pyro_tree_source **ret_source, struct pyro_error *error);
+/* The same of what somebody has opened already (O_PATH will do) and keeps: `path` is how it is
+ * called. */
+int pyro_tree_source_open_held(const struct pyro_home *home, int held, const char *path,
+                               const char *field, struct pyro_tree_source **ret_source,
+                               struct pyro_error *error);
 void pyro_tree_source_close(struct pyro_tree_source *source);
 
 /* "directory" or "tar_archive". */
