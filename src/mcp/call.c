@@ -7,6 +7,7 @@
 #include "mcp/reply.h"
 #include "mcp/schema.h"
 #include "mcp/shorten.h"
+#include "mcp/words.h"
 #include "operation/problems.h"
 
 /* How to get what was cut out of a result. */
@@ -46,19 +47,18 @@ static json_t *make_result(enum pyro_mcp_era era, json_t *structured, bool is_er
     return pyro_mcp_result_complete(era, result) == 0 ? steal_pointer(&result) : NULL;
 }
 
-/* Messages may quote what is no text. */
-static json_t *text_or_null(const char *text)
+/* NULL: there is none. */
+static json_t *words(const char *text)
 {
-    cleanup_free char *valid = *text ? pyro_text_to_utf8(text, strlen(text), NULL) : NULL;
-    return valid ? json_string(valid) : json_null();
+    cleanup_free char *translated = *text ? pyro_mcp_tool_words(text) : NULL;
+    return translated ? json_string(translated) : NULL;
 }
 
 static json_t *error_to_json(const struct pyro_error *error)
 {
-    return json_pack("{s:{s:s, s:o, s:o*, s:o*}}", "error", "code", pyro_error_name(error->code),
-                     "message", text_or_null(error->message), "hint",
-                     *error->hint ? text_or_null(error->hint) : NULL, "field",
-                     *error->field ? text_or_null(error->field) : NULL);
+    return json_pack("{s:{s:s, s:o*, s:o*, s:o*}}", "error", "code", pyro_error_name(error->code),
+                     "message", words(error->message), "hint", words(error->hint), "field",
+                     words(error->field));
 }
 
 /* What a tool does not take though the operation does. */

@@ -8,6 +8,7 @@
 #include "mcp/progress.h"
 #include "mcp/shorten.h"
 #include "mcp/tools.h"
+#include "mcp/words.h"
 #include "tap.h"
 
 static const char *const contract[] = {
@@ -229,8 +230,27 @@ static void test_progress(void)
     is_int(strlen(text), PYRO_MCP_PROGRESS_CHARS, "no more than people read");
 }
 
+static void is_said(const char *text, const char *wanted)
+{
+    cleanup_free char *words = pyro_mcp_tool_words(text);
+    is_text(words, wanted, text);
+}
+
+static void test_words(void)
+{
+    is_said("", "");
+    is_said("pyro ", "pyro ");
+    is_said("`pyro workspace create` makes one", "`workspace_create` makes one");
+    is_said("see pyro run, or pyro env list", "see vm_run, or vm_list_environments");
+    is_said("pyro runs; `pyro doctor` and `pyro mcp serve`",
+            "pyro runs; `pyro doctor` and `pyro mcp "
+            "serve`");
+    is_said("pyro pyro run \xff", "pyro vm_run \xef\xbf\xbd");
+}
+
 int main(void)
 {
+    test_words();
     test_names();
     test_schemas();
     test_nulls();
