@@ -14,6 +14,7 @@
 enum {
     PATIENCE_MS = 300, /* after the last message: a pipe that was written at once is answered */
     GRACE_MS = 1200,
+    LAST_SECONDS = 2, /* then SIGALRM ends the process */
 };
 
 struct session {
@@ -134,8 +135,10 @@ static void serve(struct session *session, const struct pyro_mcp_options *option
         note("this speaks the Model Context Protocol; it is for programs, which start it "
              "themselves");
     unsigned patience_ms = listen(session);
+    alarm(LAST_SECONDS); /* a client that neither reads nor closes holds nobody up */
     if (!pyro_mcp_calls_close(&session->calls, patience_ms, GRACE_MS))
         _exit(0); /* supervisors end the VMs of clients that are gone */
+    alarm(0);
     pyro_mcp_lines_finish(&session->lines);
     pyro_mcp_server_finish(&session->server);
 }
