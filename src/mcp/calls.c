@@ -150,22 +150,13 @@ static void on_progress(void *userdata, const struct pyro_progress *step)
     pthread_mutex_unlock(&call->calls->lock);
 }
 
-static bool runs_command(const struct pyro_operation *operation)
-{
-    for (const struct pyro_parameter *p = operation->parameters; p->name; p++) {
-        if (p->type == PYRO_TYPE_COMMAND)
-            return operation->streams;
-    }
-    return false;
-}
-
 /* The line to send. */
 static char *run(struct pyro_mcp_call_state *call)
 {
     const struct pyro_mcp_message *request = &call->request;
     const struct pyro_observer observer = {
         .userdata = call,
-        .output = runs_command(call->tool) ? on_output : NULL,
+        .output = call->tool->output == PYRO_OUTPUT_COMMAND ? on_output : NULL,
         .progress = on_progress,
         .cancel_fd = call->cancel_fd,
         .stdin_fd = -1,
