@@ -21,6 +21,7 @@ static const struct {
 } own_commands[] = {
     {"shell_attach", cli_attach},
     {"mcp_serve", cli_mcp_serve},
+    {"mcp_config", cli_mcp_config},
 };
 
 static bool is_command(const struct cli *cli)

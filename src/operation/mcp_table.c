@@ -1,27 +1,40 @@
-/* The description of `pyro mcp serve`. What it does is the command line's: it needs stdin and
- * stdout.
- */
+/* The descriptions of `pyro mcp serve` and `pyro mcp config`. What they do is the command line's:
+ * one needs stdin and stdout, the other speaks of the very program that runs. */
 #include "operation/table.h"
 
 static const char *const selections[] = {"all", "vm", "workspace", NULL};
 
-static const struct pyro_parameter serve_parameters[] = {
-    {.name = "tools",
+static const char *const clients[] = {
+    "claude-code", "claude-desktop", "cursor", "vscode", "codex", "zed", "goose", "opencode", NULL};
+
+/* What a server is started with. */
+#define SERVER_PARAMETERS                                                                          \
+    {.name = "tools",                                                                              \
+     .type = PYRO_TYPE_STRING,                                                                     \
+     .fallback = "\"all\"",                                                                        \
+     .choices = selections,                                                                        \
+     .help = "Which tools to offer: those of one-shot VMs, those of workspaces, or all; for "      \
+             "clients that take few tools"},                                                       \
+        {.name = "allow_host_compat",                                                              \
+         .type = PYRO_TYPE_BOOLEAN,                                                                \
+         .fallback = "false",                                                                      \
+         .help = "Let tools that are asked to fall back to a sandbox on the host's own kernel do " \
+                 "so"},                                                                            \
+    {                                                                                              \
+        .name = "allow_path", .type = PYRO_TYPE_STRINGS,                                           \
+        .help = "Directory that tools may read and write in; may be given several times; without " \
+                "it the current directory, unless that is or holds the home directory"             \
+    }
+
+static const struct pyro_parameter serve_parameters[] = {SERVER_PARAMETERS, {0}};
+
+static const struct pyro_parameter config_parameters[] = {
+    {.name = "client",
      .type = PYRO_TYPE_STRING,
-     .fallback = "\"all\"",
-     .choices = selections,
-     .help =
-         "Which tools to offer: those of one-shot VMs, those of workspaces, or all; for clients "
-         "that take few tools"},
-    {.name = "allow_host_compat",
-     .type = PYRO_TYPE_BOOLEAN,
-     .fallback = "false",
-     .help = "Let tools that are asked to fall back to a sandbox on the host's own kernel do so"},
-    {.name = "allow_path",
-     .type = PYRO_TYPE_STRINGS,
-     .help =
-         "Directory that tools may read and write in; may be given several times; without it the "
-         "current directory, unless that is or holds the home directory"},
+     .required = true,
+     .choices = clients,
+     .help = "The client that the snippet is for"},
+    SERVER_PARAMETERS,
     {0},
 };
 
@@ -42,4 +55,34 @@ const struct pyro_operation pyro_mcp_serve_operation = {
     .annotations = 0,
     .parameters = serve_parameters,
     .result = no_fields,
+};
+
+static const struct pyro_field config_fields[] = {
+    {.name = "client", .type = PYRO_TYPE_STRING, .help = "As it was given"},
+    {.name = "format", .type = PYRO_TYPE_STRING, .help = "json, toml or yaml"},
+    {.name = "file", .type = PYRO_TYPE_STRING, .help = "Where the snippet goes"},
+    {.name = "command", .type = PYRO_TYPE_STRINGS, .help = "The words that start the server"},
+    {.name = "env",
+     .type = PYRO_TYPE_OBJECT,
+     .help = "Variables that the server needs and clients do not pass on"},
+    {.name = "snippet", .type = PYRO_TYPE_STRING, .help = "What belongs into the file"},
+    {0},
+};
+
+const struct pyro_operation pyro_mcp_config_operation = {
+    .name = "mcp_config",
+    .cli = "mcp config",
+    .title = "Configure an MCP client",
+    .summary = "Print what an MCP client's configuration needs to start the server",
+    .description =
+        "Prints on stdout the snippet that makes a client start `pyro mcp serve`, and on stderr "
+        "which file it belongs into and how to see that it works. Nothing is changed. The program "
+        "is named by its whole path unless it is the `pyro` of PATH; a PYRO_HOME that is set goes "
+        "into the snippet, because clients do not pass it on.",
+    .examples = "pyro mcp config --client claude-code >.mcp.json\n"
+                "pyro mcp config --client codex --allow-path ~/src >>~/.codex/config.toml\n"
+                "pyro mcp config --client cursor --tools workspace",
+    .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
+    .parameters = config_parameters,
+    .result = config_fields,
 };

@@ -36,6 +36,7 @@ const struct pyro_operation *const pyro_operations[] = {
     &pyro_env_prune_operation,
     &pyro_doctor_operation,
     &pyro_mcp_serve_operation,
+    &pyro_mcp_config_operation,
     &pyro_vm_create_operation,
     &pyro_vm_start_operation,
     &pyro_vm_exec_operation,

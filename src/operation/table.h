@@ -52,5 +52,6 @@ extern const struct pyro_operation pyro_shell_attach_operation;
 
 /* mcp_table.c; served by the command line */
 extern const struct pyro_operation pyro_mcp_serve_operation;
+extern const struct pyro_operation pyro_mcp_config_operation;
 
 #endif
