@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/attach.h"
+#include "cli/demo.h"
 #include "cli/mcp.h"
 
 enum { EXIT_FAILED = 125 };
@@ -22,6 +23,7 @@ static const struct {
     {"shell_attach", cli_attach},
     {"mcp_serve", cli_mcp_serve},
     {"mcp_config", cli_mcp_config},
+    {"demo", cli_demo},
 };
 
 static bool is_command(const struct cli *cli)
@@ -106,7 +108,7 @@ static int exit_status(const struct cli *cli, const json_t *result)
     return json_is_false(json_object_get(result, "ok")) ? 1 : 0;
 }
 
-static bool wants_progress(const struct cli *cli)
+bool cli_wants_progress(const struct cli *cli)
 {
     return cli->verbose || isatty(STDERR_FILENO) || !(cli->json || is_command(cli));
 }
@@ -161,6 +163,6 @@ int cli_call(struct cli *cli, const json_t *given)
     if (!is_command(cli))
         setlocale(LC_CTYPE, "");
     cli->cancel_fd = cli_signals_catch();
-    cli_progress_init(&cli->progress, wants_progress(cli));
+    cli_progress_init(&cli->progress, cli_wants_progress(cli));
     return call(cli, command, given);
 }

@@ -37,6 +37,8 @@ bool cli_shows_colour(FILE *file);
 
 /* call.c: calls the operation and shows its progress, output, result or error. The exit status. */
 int cli_call(struct cli *cli, const json_t *given);
+/* Whether this command is to show progress on stderr. */
+bool cli_wants_progress(const struct cli *cli);
 /* Shows an error; the exit status. */
 int cli_fail(const struct cli *cli, const char *command, const struct pyro_error *error);
 

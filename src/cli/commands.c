@@ -24,13 +24,17 @@ static size_t common(const char *command, char *const *words, size_t count, bool
 const struct pyro_operation *cli_command_find(const struct pyro_operation *const *table,
                                               char *const *words, size_t count, size_t *ret_used)
 {
+    const struct pyro_operation *found = NULL;
     bool whole;
+    *ret_used = 0;
     for (; *table; table++) {
-        *ret_used = (*table)->cli ? common((*table)->cli, words, count, &whole) : 0;
-        if (*ret_used > 0 && whole)
-            return *table;
+        size_t used = (*table)->cli ? common((*table)->cli, words, count, &whole) : 0;
+        if (used > *ret_used && whole) {
+            found = *table;
+            *ret_used = used;
+        }
     }
-    return NULL;
+    return found;
 }
 
 size_t cli_family_find(const struct pyro_operation *const *table, char *const *words, size_t count)

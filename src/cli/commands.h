@@ -5,7 +5,8 @@
 
 #include "operation/operation.h"
 
-/* The operation whose command the words begin with, and how many of them that is; or NULL. */
+/* The operation whose command the words begin with, and how many of them that is; or NULL. Of
+ * "demo" and "demo ollama" the longer one. */
 const struct pyro_operation *cli_command_find(const struct pyro_operation *const *table,
                                               char *const *words, size_t count, size_t *ret_used);
 

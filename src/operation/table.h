@@ -54,4 +54,7 @@ extern const struct pyro_operation pyro_shell_attach_operation;
 extern const struct pyro_operation pyro_mcp_serve_operation;
 extern const struct pyro_operation pyro_mcp_config_operation;
 
+/* demo_table.c; played by the command line */
+extern const struct pyro_operation pyro_demo_operation;
+
 #endif

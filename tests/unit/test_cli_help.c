@@ -29,7 +29,10 @@ static const struct pyro_operation start = {
 static const struct pyro_operation stop = {.name = "stop", .cli = "box service stop"};
 static const struct pyro_operation hidden = {.name = "hidden"};
 static const struct pyro_operation run = {.name = "run", .cli = "run"};
-static const struct pyro_operation *const table[] = {&hidden, &make, &start, &stop, &run, NULL};
+static const struct pyro_operation show = {.name = "show", .cli = "show"};
+static const struct pyro_operation show_all = {.name = "show_all", .cli = "show all"};
+static const struct pyro_operation *const table[] = {&hidden, &make, &start,    &stop,
+                                                     &run,    &show, &show_all, NULL};
 
 #define WORDS(...) ((char *[]){__VA_ARGS__, NULL})
 
@@ -52,6 +55,8 @@ static void is_found(char **words, const struct pyro_operation *wanted, size_t w
 static void test_commands(void)
 {
     is_found(WORDS("run", "x"), &run, 1);
+    is_found(WORDS("show", "all", "x"), &show_all, 2);
+    is_found(WORDS("show", "al"), &show, 1);
     is_found(WORDS("box", "service", "start"), &start, 3);
     is_found(WORDS("box", "service", "stop", "--json"), &stop, 3);
     is_found(WORDS("box", "service"), NULL, 0);

@@ -1,0 +1,9 @@
+#ifndef PYRO_CLI_DEMO_H
+#define PYRO_CLI_DEMO_H
+
+#include "cli/cli.h"
+
+/* `pyro demo`, with the parameters as they were given. The exit status. */
+int cli_demo(struct cli *cli, const json_t *given);
+
+#endif
