@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-ROOMS = ["base", "wire", "guest", "store", "environment", "vm", "supervisor", "template", "workspace", "operation", "mcp", "cli"]
+ROOMS = ["base", "wire", "guest", "store", "environment", "vm", "supervisor", "template", "workspace", "operation", "mcp", "demo", "cli"]
 
 # Tighter than the order. The agent is all that a guest runs, so it sees nothing of the host.
 ONLY = {"guest": {"base", "wire", "guest"}}

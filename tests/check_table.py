@@ -33,6 +33,7 @@ NAMES = {
     "mcp_serve": ("mcp serve", None, None),
     "mcp_config": ("mcp config", None, None),
     "demo": ("demo", None, None),
+    "demo_ollama": ("demo ollama", None, None),
     "workspace_create": ("workspace create", "workspace_create", "create_workspace"),
     "workspace_sync_push": ("workspace sync push", "workspace_sync_push", "push_workspace_sync"),
     "workspace_exec": ("workspace exec", "workspace_exec", "exec_workspace"),
@@ -89,6 +90,11 @@ PARAMETERS = {
     "doctor": {},
     "mcp_serve": {"tools": "all", "allow_host_compat": False, "allow_path": None},
     "demo": {"environment": "debian:12"},
+    "demo_ollama": {
+        "base_url": "http://127.0.0.1:11434", "model": None, "timeout_seconds": 300,
+        "prompt": "Run uname -sr in a fresh debian:12 machine with the vm_run function, then tell me in one sentence "
+                  "which kernel answered.",
+    },
     "mcp_config": {"client": ..., "tools": "all", "allow_host_compat": False, "allow_path": None},
     "workspace_create": {**SHAPE, "ttl_seconds": 86400, "seed_path": None},
     "workspace_sync_push": {**WORKSPACE_ID, "source_path": ..., "dest": "/workspace"},
@@ -147,6 +153,7 @@ RESULTS = {
     "vm_reap_expired": "reaped_vm_ids count",
     "mcp_serve": "",
     "demo": "environment workspace_id host_kernel guest_kernel isolation steps duration_ms deleted",
+    "demo_ollama": "model base_url round_count call_count failed_call_count last_exit_code calls answer duration_ms",
     "mcp_config": "client format file command env snippet",
     "doctor": "ok checks accelerator accelerator_reason isolation qemu_version home environments",
     "workspace_create": WORKSPACE,

@@ -49,7 +49,8 @@ extern "C" {
     X(SOURCE_CHANGED, "source_changed", 125, "RuntimeError")                                       \
     X(UNKNOWN_SERVICE, "unknown_service", 2, "ValueError")                                         \
     X(UNKNOWN_SHELL, "unknown_shell", 2, "ValueError")                                             \
-    X(SERVICE_FAILED, "service_failed", 125, "RuntimeError")
+    X(SERVICE_FAILED, "service_failed", 125, "RuntimeError")                                       \
+    X(MODEL_FAILED, "model_failed", 125, "RuntimeError")
 
 enum pyro_error_code {
     PYRO_ERROR_NONE = 0,

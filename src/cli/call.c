@@ -20,10 +20,8 @@ static const struct {
     const char *name; /* of the operation */
     int (*run)(struct cli *cli, const json_t *given);
 } own_commands[] = {
-    {"shell_attach", cli_attach},
-    {"mcp_serve", cli_mcp_serve},
-    {"mcp_config", cli_mcp_config},
-    {"demo", cli_demo},
+    {"shell_attach", cli_attach}, {"mcp_serve", cli_mcp_serve},     {"mcp_config", cli_mcp_config},
+    {"demo", cli_demo},           {"demo_ollama", cli_demo_ollama},
 };
 
 static bool is_command(const struct cli *cli)

@@ -38,6 +38,7 @@ const struct pyro_operation *const pyro_operations[] = {
     &pyro_mcp_serve_operation,
     &pyro_mcp_config_operation,
     &pyro_demo_operation,
+    &pyro_demo_ollama_operation,
     &pyro_vm_create_operation,
     &pyro_vm_start_operation,
     &pyro_vm_exec_operation,

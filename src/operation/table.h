@@ -56,5 +56,6 @@ extern const struct pyro_operation pyro_mcp_config_operation;
 
 /* demo_table.c; played by the command line */
 extern const struct pyro_operation pyro_demo_operation;
+extern const struct pyro_operation pyro_demo_ollama_operation;
 
 #endif
