@@ -266,7 +266,8 @@ static int show_end(const struct demo *demo, double ms, struct pyro_error *error
                   "\nAll of it took %.2f s, and nothing is left. What to try next:\n"
                   "  pyro run %s -- cat /etc/os-release\n"
                   "  pyro workspace create %s --seed-path .\n"
-                  "  pyro mcp config --client claude-code\n",
+                  "  pyro mcp config --client claude-code\n"
+                  "  pyro demo ollama\n",
                   ms / 1000, demo->environment, demo->environment);
         return 0;
     }

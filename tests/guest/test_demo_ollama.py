@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -327,7 +328,9 @@ def test_a_server_that_dies_between_two_rounds(pyro):
 
 
 def test_without_its_module(empty, tmp_path):
-    """What is installed without libcurl says so, and everything else works."""
+    """What is installed without libcurl says so, and everything else works: nothing else is linked with it."""
+    linked = subprocess.run(["ldd", empty.program], capture_output=True, text=True, check=True).stdout
+    assert "libcurl" not in linked and "libc.so" in linked
     for name in os.listdir(empty.env["PYRO_LIBEXEC"]):
         if name.startswith("pyro-agent"):
             os.symlink(os.path.join(empty.env["PYRO_LIBEXEC"], name), tmp_path / name)
