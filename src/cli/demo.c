@@ -219,7 +219,7 @@ static int diff(struct demo *demo, struct pyro_error *error)
 }
 
 /* Also what cleans up when something else has failed. */
-static int delete (struct demo *demo, struct pyro_error *error)
+static int delete_workspace(struct demo *demo, struct pyro_error *error)
 {
     const char *const words[] = {"pyro", "workspace", "delete", demo->workspace_id, NULL};
     cleanup_json json_t *result = NULL;
@@ -249,7 +249,7 @@ static int play(struct demo *demo, struct pyro_error *error)
     if (r == 0)
         r = diff(demo, error);
     struct pyro_error ignored;
-    if (demo->workspace_id && delete (demo, r == 0 ? error : &ignored) < 0) {
+    if (demo->workspace_id && delete_workspace(demo, r == 0 ? error : &ignored) < 0) {
         cli_print(stderr, "pyro demo: `pyro workspace delete %s` is left to do\n", demo->shown_id);
         r = -1;
     }
