@@ -8,6 +8,7 @@
 enum {
     PYRO_AGENT_ROUNDS_MAX = 12,
     PYRO_AGENT_CALLS_MAX = 8, /* that are made of one answer */
+    PYRO_AGENT_URGES_MAX = 3, /* how often a model is told to call when it only talks */
 };
 
 struct pyro_agent {

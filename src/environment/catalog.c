@@ -98,15 +98,19 @@ const struct pyro_environment *const pyro_catalog[] = {
 static int unknown(const char *name, struct pyro_error *error)
 {
     const char *names[ARRAY_SIZE(pyro_catalog)] = {NULL};
-    for (size_t i = 0; pyro_catalog[i]; i++)
+    char list[256] = "";
+    for (size_t i = 0; pyro_catalog[i]; i++) {
+        size_t used = strlen(list);
         names[i] = pyro_catalog[i]->name;
+        snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", names[i]);
+    }
     cleanup_free char *nearest = pyro_text_nearest(name, names);
     pyro_error_set(error, PYRO_ERROR_UNKNOWN_ENVIRONMENT, "there is no environment \"%.64s\"",
                    name);
     pyro_error_field(error, "environment");
     if (nearest && *nearest)
         return pyro_error_hint(error, "did you mean %s? `pyro env list` shows all", nearest);
-    return pyro_error_hint(error, "`pyro env list` shows what there is");
+    return pyro_error_hint(error, "there are %s; `pyro env list` shows more", list);
 }
 
 const struct pyro_environment *pyro_environment_find(const char *name, struct pyro_error *error)

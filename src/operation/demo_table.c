@@ -115,7 +115,8 @@ const struct pyro_operation pyro_demo_ollama_operation = {
         "Asks a model behind an OpenAI-style server (Ollama, llama.cpp's server) and offers it "
         "vm_run, with the schema, the checks and the results that MCP clients get. Its calls are "
         "made in fresh guests until it answers, in 12 rounds at most. Each step is a line, and the "
-        "last line sums up. A model that calls nothing is asked once more; mistakes in a call are "
+        "last line sums up. A model that only talks is asked again, up to three times; mistakes in "
+        "a call are "
         "told to the model.",
     .examples = "pyro demo ollama --model qwen3:8b\n"
                 "pyro demo ollama --base-url http://127.0.0.1:8080 --prompt 'Which Python has "

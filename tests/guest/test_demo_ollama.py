@@ -85,6 +85,7 @@ def test_the_tool_is_the_one_of_the_mcp_server(pyro):
         (call("[1]"), "not a JSON object"),
         (call(""), "not a JSON object"),
         (call({"environment": "debian:99", "command": "true"}), "debian:12"),
+        (call({"environment": "memory", "command": "true"}), "debian:12-build"),
         (call({"enviroment": BASE, "command": "true"}), "environment"),
         (call({**UNAME, "vcpu_count": 0}), "vcpu_count"),
         (call({**UNAME, "allow_host_compat": True}), "allow_host_compat"),
@@ -116,13 +117,14 @@ def test_arguments_as_an_object(pyro):
     assert server.problems == []
 
 
-def test_a_model_that_has_to_be_asked_twice(pyro):
-    with StandIn(say("I would call vm_run."), call(UNAME), say("Linux")) as server:
+def test_a_model_that_has_to_be_asked_again(pyro):
+    """Before it has called anything, and after a call that ran nothing."""
+    with StandIn(say("I would call vm_run."), call("{"), say("So?"), call(UNAME), say("Linux")) as server:
         result = demo(pyro, server)
     assert server.problems == [] and result.returncode == 0, result.stderr.decode()
-    assert "tool_choice" not in server.requests[0] and "tool_choice" not in server.requests[2]
-    assert server.requests[1]["tool_choice"] == {"type": "function", "function": {"name": "vm_run"}}
-    assert b"in 3 rounds" in result.stdout
+    forced = {"type": "function", "function": {"name": "vm_run"}}
+    assert [request.get("tool_choice") for request in server.requests] == [None, forced, None, forced, None]
+    assert b"2 times (1 failed) in 5 rounds" in result.stdout
 
 
 def test_interrupted_in_a_guest(pyro):
@@ -152,14 +154,14 @@ def test_what_it_prints_cannot_be_forged(pyro):
 
 def test_a_model_that_never_calls(empty):
     with StandIn(say("It is Linux 6.1, I am sure.")) as server:
-        refused(empty, server, says=["stand-in", "did not", "I am sure", "--model"])
-    assert len(server.requests) == 2
+        refused(empty, server, says=["stand-in", "asked 4 times", "did not", "I am sure", "--model"])
+    assert len(server.requests) == 4
     empty.assert_nothing_left()
 
 
 def test_calls_that_never_work(empty):
     with StandIn(call("{"), say("Done.")) as server:
-        refused(empty, server, says=["1 times", "none could be run", "not a JSON object"])
+        refused(empty, server, says=["1 time,", "no command ran", "not a JSON object"])
 
 
 def test_a_model_that_calls_for_ever(empty):
