@@ -146,7 +146,7 @@ def as_user(place):
         if not check(f"adds the user {USER}", run("useradd", "-m", USER) == 0):
             return None
     programs = ("pyro", "pyro-agent", "pyro-supervisor", "pyro-template")
-    libraries = ("libpyro.so.2", "libpyro-pull.so", "libpyro-archive.so", "libpyro-http.so", "libpyro-readonly.so")
+    libraries = ("libpyro.so.2", "libpyro-pull.so", "libpyro-archive.so", "libpyro-curl.so", "libpyro-readonly.so")
     for name in (*programs, *libraries):
         shutil.copy(ROOT / "build" / name, place)
     shutil.copytree(ROOT / "tests" / "guest", place / "guest",

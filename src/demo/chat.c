@@ -27,7 +27,7 @@ static int exchange(const struct pyro_chat *chat, const char *path, const char *
     cleanup_free char *url = pyro_text_format("%s%s", chat->base_url, path);
     if (!url)
         return pyro_error_no_memory(error);
-    const struct pyro_http_request request = {
+    const struct pyro_curl_request request = {
         .url = url,
         .json = json,
         .timeout_seconds = chat->timeout_seconds,
@@ -35,7 +35,7 @@ static int exchange(const struct pyro_chat *chat, const char *path, const char *
         .waiting = say_waiting,
         .userdata = (void *)chat,
     };
-    struct pyro_http_response response;
+    struct pyro_curl_response response;
     json_error_t problem;
     int r = chat->http(&request, &response);
     cleanup_free char *body = response.body;
@@ -97,7 +97,7 @@ int pyro_chat_init(struct pyro_chat *chat, const struct pyro_home *home, const c
         return pyro_error_no_memory(error);
     cut_end(chat->base_url, "/");
     cut_end(chat->base_url, "/v1"); /* as other programs want it */
-    chat->http = pyro_http_load(home, error);
+    chat->http = pyro_curl_load(home, error);
     if (!chat->http)
         return -1;
     return chat->model ? 0 : choose_model(chat, error);
@@ -136,7 +136,7 @@ int pyro_chat_ask(const struct pyro_chat *chat, const json_t *messages, const js
     const json_t *message = json_object_get(choice, "message");
     if (!json_is_object(message)) {
         cleanup_free char *text = json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY);
-        struct pyro_http_response response = {.body = text, .size = text ? strlen(text) : 0};
+        struct pyro_curl_response response = {.body = text, .size = text ? strlen(text) : 0};
         return pyro_chat_fail_rubbish(chat, &response, "it has no choices[0].message", error);
     }
     json_t *calls = json_object_get(message, "tool_calls");

@@ -7,10 +7,10 @@
 #include <pyro/pyro.h>
 #include <stdbool.h>
 
-#include "demo/http.h"
+#include "demo/curl.h"
 
 struct pyro_chat {
-    pyro_http_function *http;
+    pyro_curl_function *http;
     char *base_url; /* without "/" and "/v1" at its end */
     char *model;    /* NULL until it is known */
     unsigned timeout_seconds;
@@ -36,12 +36,12 @@ int pyro_chat_list_models(const struct pyro_chat *chat, json_t **ret_ids, struct
 
 /* An exchange that failed with a negative errno. */
 int pyro_chat_fail_exchange(const struct pyro_chat *chat, int r,
-                            const struct pyro_http_response *response, struct pyro_error *error);
+                            const struct pyro_curl_response *response, struct pyro_error *error);
 /* A response that is no success. */
-int pyro_chat_fail_status(const struct pyro_chat *chat, const struct pyro_http_response *response,
+int pyro_chat_fail_status(const struct pyro_chat *chat, const struct pyro_curl_response *response,
                           struct pyro_error *error);
 /* A response that is not what it should be. */
-int pyro_chat_fail_rubbish(const struct pyro_chat *chat, const struct pyro_http_response *response,
+int pyro_chat_fail_rubbish(const struct pyro_chat *chat, const struct pyro_curl_response *response,
                            const char *problem, struct pyro_error *error);
 /* Several models, or none, and nobody said which; or one that is not there. `wanted` may be NULL.
  */

@@ -20,7 +20,7 @@ static char *quote(const char *bytes, size_t size)
 }
 
 int pyro_chat_fail_exchange(const struct pyro_chat *chat, int r,
-                            const struct pyro_http_response *response, struct pyro_error *error)
+                            const struct pyro_curl_response *response, struct pyro_error *error)
 {
     const char *url = chat->base_url, *problem = response->problem;
     switch (r) {
@@ -44,7 +44,7 @@ int pyro_chat_fail_exchange(const struct pyro_chat *chat, int r,
         return pyro_error_hint(error, "take a smaller model, or a larger --timeout-seconds");
     case -EMSGSIZE:
         pyro_error_set(error, PYRO_ERROR_MODEL_FAILED, "the answer of %s is larger than %d MiB",
-                       url, PYRO_HTTP_BODY_MAX >> 20);
+                       url, PYRO_CURL_BODY_MAX >> 20);
         return pyro_error_hint(error, "see what is serving there; a model's answer is far smaller");
     case -EPROTO:
         pyro_error_set(error, PYRO_ERROR_MODEL_FAILED, "what answers at %s does not speak HTTP: %s",
@@ -57,7 +57,7 @@ int pyro_chat_fail_exchange(const struct pyro_chat *chat, int r,
     }
 }
 
-int pyro_chat_fail_rubbish(const struct pyro_chat *chat, const struct pyro_http_response *response,
+int pyro_chat_fail_rubbish(const struct pyro_chat *chat, const struct pyro_curl_response *response,
                            const char *problem, struct pyro_error *error)
 {
     cleanup_free char *text = quote(response->body, response->size);
@@ -101,7 +101,7 @@ int pyro_chat_fail_model(const struct pyro_chat *chat, const char *wanted, const
 
 /* What the server says of it: {"error": {"message": …}}, {"error": …}, or the body as it is. To be
  * freed. */
-static char *find_reason(const struct pyro_http_response *response)
+static char *find_reason(const struct pyro_curl_response *response)
 {
     cleanup_json json_t *answer = json_loadb(response->body, response->size, 0, NULL);
     const json_t *told = json_object_get(answer, "error");
@@ -140,7 +140,7 @@ static int fail_not_found(const struct pyro_chat *chat, const char *reason,
     return pyro_chat_fail_model(chat, chat->model, ids, error);
 }
 
-int pyro_chat_fail_status(const struct pyro_chat *chat, const struct pyro_http_response *response,
+int pyro_chat_fail_status(const struct pyro_chat *chat, const struct pyro_curl_response *response,
                           struct pyro_error *error)
 {
     cleanup_free char *found = find_reason(response);

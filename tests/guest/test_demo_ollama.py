@@ -337,5 +337,5 @@ def test_without_its_module(empty, tmp_path):
         if name.startswith("pyro-agent"):
             os.symlink(os.path.join(empty.env["PYRO_LIBEXEC"], name), tmp_path / name)
     env = {"PYRO_LIBEXEC": str(tmp_path)}
-    refused(empty, "http://127.0.0.1:1", says=["libpyro-http.so", "libcurl4"], env=env)
+    refused(empty, "http://127.0.0.1:1", says=["libpyro-curl.so", "libcurl4"], env=env)
     assert empty.run("env", "list", env=env).returncode == 0

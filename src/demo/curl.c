@@ -1,6 +1,6 @@
 /* libcurl does it, held to what a demo needs: no redirects, no other protocols, no decompression,
  * and a cap on everything that the server sends. */
-#include "demo/http.h"
+#include "demo/curl.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -16,8 +16,8 @@ enum {
 };
 
 struct exchange {
-    const struct pyro_http_request *request;
-    struct pyro_http_response *response;
+    const struct pyro_curl_request *request;
+    struct pyro_curl_response *response;
     struct pyro_buffer body;
     size_t header_size;
     bool too_large;
@@ -42,7 +42,7 @@ static size_t take_header(char *bytes, size_t one, size_t count, void *userdata)
     struct exchange *exchange = userdata;
     (void)bytes;
     exchange->header_size += one * count;
-    exchange->too_large = exchange->too_large || exchange->header_size > PYRO_HTTP_HEADERS_MAX;
+    exchange->too_large = exchange->too_large || exchange->header_size > PYRO_CURL_HEADERS_MAX;
     return exchange->too_large ? 0 : one * count;
 }
 
@@ -62,7 +62,7 @@ static bool is_loopback(const char *url)
 
 static void set_options(struct exchange *exchange)
 {
-    const struct pyro_http_request *request = exchange->request;
+    const struct pyro_curl_request *request = exchange->request;
     CURL *easy = exchange->easy;
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -89,7 +89,7 @@ static void set_options(struct exchange *exchange)
 /* Runs the transfer. A negative errno, or 0 and what libcurl made of it. */
 static int transfer(struct exchange *exchange, CURLcode *ret_code)
 {
-    const struct pyro_http_request *request = exchange->request;
+    const struct pyro_curl_request *request = exchange->request;
     struct curl_waitfd cancel = {.fd = request->cancel_fd, .events = CURL_WAIT_POLLIN};
     int running = 1, ready, left;
     while (true) {
@@ -148,7 +148,7 @@ static int to_errno(const struct exchange *exchange, CURLcode code)
 
 static int run(struct exchange *exchange)
 {
-    struct pyro_http_response *response = exchange->response;
+    struct pyro_curl_response *response = exchange->response;
     CURLcode code = CURLE_OK;
     exchange->easy = curl_easy_init();
     exchange->multi = curl_multi_init();
@@ -169,12 +169,12 @@ static int run(struct exchange *exchange)
     return r;
 }
 
-int pyro_http_exchange(const struct pyro_http_request *request,
-                       struct pyro_http_response *ret_response)
+int pyro_curl_exchange(const struct pyro_curl_request *request,
+                       struct pyro_curl_response *ret_response)
 {
     struct exchange exchange = {.request = request, .response = ret_response};
-    *ret_response = (struct pyro_http_response){0};
-    pyro_buffer_init(&exchange.body, PYRO_HTTP_BODY_MAX);
+    *ret_response = (struct pyro_curl_response){0};
+    pyro_buffer_init(&exchange.body, PYRO_CURL_BODY_MAX);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return -EIO;
     int r = run(&exchange);
