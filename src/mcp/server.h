@@ -11,6 +11,7 @@ struct pyro_mcp_options {
     const char *tools; /* "all", "vm", "workspace" */
     bool allow_host_compat;
     const struct pyro_mcp_paths *paths; /* of this host, for tools that take some */
+    struct pyro_spares *spares;         /* NULL: none */
 };
 
 struct pyro_mcp_server {

@@ -22,6 +22,14 @@ static const struct pyro_parameter serve_parameters[] = {
      .help =
          "Directory that tools may read and write in; may be given several times; without it the "
          "current directory, unless that is or holds the home directory"},
+    {.name = "spare_seconds",
+     .type = PYRO_TYPE_INTEGER,
+     .fallback = "600",
+     .minimum = 0,
+     .maximum = 86400,
+     .help =
+         "After vm_run and workspace_create keep a guest ready for the next such call, so long; "
+         "0: never"},
     {0},
 };
 
@@ -36,7 +44,10 @@ const struct pyro_operation pyro_mcp_serve_operation = {
         "Speaks the Model Context Protocol on stdin and stdout, for agents that start it: "
         "revisions "
         "2024-11-05 to 2025-11-25 and 2026-07-28. Calls run at the same time, tell their progress, "
-        "and can be cancelled. When stdin ends it ends; workspaces, services and shells go on.",
+        "and can be cancelled. When stdin ends it ends; workspaces, services and shells go on. The "
+        "first vm_run or "
+        "workspace_create has the guest of the next one made ready in the background: at most one "
+        "of each, of the shape used last (--spare-seconds).",
     .examples = "pyro mcp serve\n"
                 "pyro mcp serve --tools workspace --allow-path /srv/project",
     .annotations = 0,
