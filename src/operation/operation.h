@@ -143,7 +143,8 @@ struct pyro_context {
     /* What a front has opened itself in place of the parameter that is a host path: the source, or
      * the output's directory. Borrowed; -1: the path is used as it is. */
     int host_fd;
-    struct pyro_spares *spares; /* spare.h; borrowed, NULL: none */
+    const char *const *host_left_out; /* names that are not read from it; NULL: none */
+    struct pyro_spares *spares;       /* spare.h; borrowed, NULL: none */
 };
 
 /* Makes home and opens the store on first use. */

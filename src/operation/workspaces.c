@@ -78,11 +78,12 @@ static int seed(struct creation *creation, struct pyro_error *error)
 static char *describe_seed(const struct creation *creation)
 {
     cleanup_json json_t *description =
-        json_pack("{s:s, s:s?, s:s, s:I, s:I}", "mode",
+        json_pack("{s:s, s:s?, s:s, s:I, s:I, s:O*}", "mode",
                   creation->source ? pyro_tree_source_mode(creation->source) : "empty", "seed_path",
                   creation->seed_path, "destination", PYRO_WORKSPACE_PATH, "entry_count",
                   (json_int_t)creation->seeded.entry_count, "bytes_written",
-                  (json_int_t)creation->seeded.bytes_written);
+                  (json_int_t)creation->seeded.bytes_written, "left_out",
+                  creation->source ? pyro_tree_source_left_out(creation->source) : NULL);
     return description ? json_dumps(description, JSON_COMPACT) : NULL;
 }
 
