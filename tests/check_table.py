@@ -85,7 +85,8 @@ PARAMETERS = {
     "vm_network_info": ID,
     "vm_reap_expired": {},
     "doctor": {},
-    "mcp_serve": {"tools": "all", "allow_host_compat": False, "allow_path": None, "spare_seconds": 600},
+    "mcp_serve": {"tools": "all", "allow_host_compat": False, "allow_path": None, "http": None, "token_file": None,
+                  "spare_seconds": 600},  # fmt: skip
     "workspace_create": {**SHAPE, "ttl_seconds": 86400, "seed_path": None},
     "workspace_sync_push": {**WORKSPACE_ID, "source_path": ..., "dest": "/workspace"},
     "workspace_exec": {**WORKSPACE_ID, "command": ..., "timeout_seconds": 30},

@@ -48,6 +48,7 @@ struct pyro_parameter {
     bool required;
     bool positional;            /* on the command line */
     bool rest;                  /* on the command line: the words after -- */
+    const char *bare;           /* what the flag without a value means; NULL: it needs one */
     const char *fallback;       /* default as JSON text, NULL: none (then absent unless required) */
     int64_t minimum, maximum;   /* of integers; both 0: no limit */
     const char *const *choices; /* of strings, NULL-terminated, or NULL */
