@@ -36,7 +36,27 @@ static int parse_unix(struct pyro_http_address *address, const char *text, struc
     return 0;
 }
 
+static bool is_port(const char *text)
+{
+    size_t length = strlen(text);
+    return length > 0 && length <= 5 && strspn(text, "0123456789") == length && atoi(text) <= 65535;
+}
+
 /* Without asking any resolver: what is listened on should not depend on one. */
+static int resolve(const char *host, const char *port, struct pyro_http_address *address)
+{
+    const struct addrinfo wanted = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                                    .ai_socktype = SOCK_STREAM};
+    const char *numeric = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+    struct addrinfo *found = NULL;
+    if (!is_port(port) || getaddrinfo(numeric, port, &wanted, &found) != 0)
+        return -EINVAL;
+    memcpy(&address->socket, found->ai_addr, found->ai_addrlen);
+    address->size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}
+
 static int parse_tcp(struct pyro_http_address *address, const char *text, struct pyro_error *error)
 {
     const char *colon = strrchr(text, ':');
@@ -47,16 +67,8 @@ static int parse_tcp(struct pyro_http_address *address, const char *text, struct
     cleanup_free char *host = in_brackets ? strndup(text + 1, length - 2) : strndup(text, length);
     if (!host)
         return pyro_error_no_memory(error);
-    const struct addrinfo wanted = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                                    .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    const char *numeric = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-    if (strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5 ||
-        atoi(colon + 1) > 65535 || getaddrinfo(numeric, colon + 1, &wanted, &found) != 0)
+    if (resolve(host, colon + 1, address) < 0)
         return refuse(text, "that is no IP address with a port behind it", error);
-    memcpy(&address->socket, found->ai_addr, found->ai_addrlen);
-    address->size = found->ai_addrlen;
-    freeaddrinfo(found);
     return 0;
 }
 

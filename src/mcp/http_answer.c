@@ -5,136 +5,12 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "mcp/http.h"
+#include "mcp/http_judge.h"
+#include "mcp/http_send.h"
 #include "mcp/http_token.h"
 #include "mcp/reply.h"
 
-#define JSON_TYPE "application/json"
-#define STREAM_TYPE "text/event-stream"
-
 enum { SESSION_SIZE = 16 }; /* random bytes */
-
-/* ---- sending ---- */
-
-/* `response` is taken over. */
-static enum MHD_Result send_response(struct pyro_http_exchange *exchange, unsigned status,
-                                     struct MHD_Response *response)
-{
-    exchange->phase = PYRO_HTTP_ANSWERED;
-    if (!response)
-        return MHD_NO;
-    enum MHD_Result sent = MHD_queue_response(exchange->connection, status, response);
-    MHD_destroy_response(response);
-    return sent;
-}
-
-/* `text` is taken over; NULL: memory ran out. `header` and its value, or NULL. */
-static enum MHD_Result send_text(struct pyro_http_exchange *exchange, unsigned status,
-                                 const char *type, char *text, const char *header,
-                                 const char *value)
-{
-    if (!text) {
-        status = MHD_HTTP_INTERNAL_SERVER_ERROR;
-        text = strdup("");
-    }
-    pyro_http_peer_allow(exchange->peer, PYRO_HTTP_ANSWER_MS);
-    struct MHD_Response *response =
-        text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
-    if (response && *text)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    if (response && header)
-        MHD_add_response_header(response, header, value);
-    return send_response(exchange, status, response);
-}
-
-static enum MHD_Result send_json(struct pyro_http_exchange *exchange, unsigned status, char *line)
-{
-    return send_text(exchange, status, JSON_TYPE, line, NULL, NULL);
-}
-
-static enum MHD_Result send_nothing(struct pyro_http_exchange *exchange, unsigned status)
-{
-    return send_text(exchange, status, NULL, strdup(""), NULL, NULL);
-}
-
-static enum MHD_Result send_stream(struct pyro_http_exchange *exchange)
-{
-    enum { BLOCK = 16 * 1024 };
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, BLOCK, pyro_http_exchange_read, exchange, NULL);
-    exchange->is_streaming = true;
-    if (response) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, STREAM_TYPE);
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
-        MHD_add_response_header(response, "X-Accel-Buffering", "no");
-    }
-    return send_response(exchange, MHD_HTTP_OK, response);
-}
-
-/* ---- what the header fields already decide ---- */
-
-static unsigned judge_caller(const struct pyro_http_exchange *exchange)
-{
-    const struct pyro_http_guard *guard = &exchange->server->guard;
-    const struct pyro_http_headers *headers = &exchange->headers;
-    if (headers->is_ambiguous)
-        return MHD_HTTP_BAD_REQUEST;
-    if (!pyro_http_guard_host(guard, headers->host) ||
-        !pyro_http_guard_origin(guard, headers->origin) ||
-        (pyro_http_address_is_unix(guard->address) && !pyro_http_peer_is_own(exchange->peer)))
-        return MHD_HTTP_FORBIDDEN;
-    if (guard->token && !pyro_http_token_matches(guard->token, headers->authorization))
-        return MHD_HTTP_UNAUTHORIZED;
-    return 0;
-}
-
-static unsigned judge(const struct pyro_http_exchange *exchange, const char *path,
-                      const char *method)
-{
-    const struct pyro_http_headers *headers = &exchange->headers;
-    unsigned status = judge_caller(exchange);
-    if (status)
-        return status;
-    if (strcmp(path, PYRO_MCP_HTTP_PATH) != 0)
-        return MHD_HTTP_NOT_FOUND;
-    if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
-        return MHD_HTTP_METHOD_NOT_ALLOWED;
-    if (!pyro_http_headers_is_json(headers))
-        return MHD_HTTP_UNSUPPORTED_MEDIA_TYPE;
-    return exchange->accepts_json || exchange->accepts_stream ? 0 : MHD_HTTP_NOT_ACCEPTABLE;
-}
-
-static const struct {
-    unsigned status;
-    const char *text, *header, *value;
-} refusals[] = {
-    {MHD_HTTP_BAD_REQUEST, "A header field that may come once came twice.\n", NULL, NULL},
-    {MHD_HTTP_UNAUTHORIZED,
-     "This server wants the token of its --token-file, as Authorization: Bearer TOKEN.\n",
-     MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"pyro\""},
-    {MHD_HTTP_FORBIDDEN,
-     "Host or Origin is none of this server: use the address that it listens on.\n", NULL, NULL},
-    {MHD_HTTP_NOT_FOUND, "There is nothing here; MCP is at " PYRO_MCP_HTTP_PATH ".\n", NULL, NULL},
-    {MHD_HTTP_METHOD_NOT_ALLOWED, "Messages are sent with POST.\n", MHD_HTTP_HEADER_ALLOW,
-     MHD_HTTP_METHOD_POST},
-    {MHD_HTTP_NOT_ACCEPTABLE,
-     "Answers are " JSON_TYPE " or " STREAM_TYPE ", and Accept names neither.\n", NULL, NULL},
-    {MHD_HTTP_CONTENT_TOO_LARGE, "A message may have 16 MiB.\n", NULL, NULL},
-    {MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "A message is sent as Content-Type: " JSON_TYPE ".\n", NULL,
-     NULL},
-    {MHD_HTTP_SERVICE_UNAVAILABLE, "Too many large requests at once: try again.\n",
-     MHD_HTTP_HEADER_RETRY_AFTER, "5"},
-};
-
-static enum MHD_Result refuse(struct pyro_http_exchange *exchange)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
-        if (refusals[i].status == exchange->refused)
-            return send_text(exchange, exchange->refused, "text/plain", strdup(refusals[i].text),
-                             refusals[i].header, refusals[i].value);
-    }
-    return MHD_NO;
-}
 
 /* ---- reading ---- */
 
@@ -153,9 +29,9 @@ static enum MHD_Result begin(struct pyro_http_exchange *exchange, const char *pa
 {
     struct pyro_http_headers *headers = &exchange->headers;
     MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_field, headers);
-    exchange->accepts_json = pyro_http_headers_accept(headers, JSON_TYPE);
-    exchange->accepts_stream = pyro_http_headers_accept(headers, STREAM_TYPE);
-    exchange->refused = judge(exchange, path, method);
+    exchange->accepts_json = pyro_http_headers_accept(headers, PYRO_HTTP_JSON);
+    exchange->accepts_stream = pyro_http_headers_accept(headers, PYRO_HTTP_STREAM);
+    exchange->refused = pyro_http_judge(exchange, path, method);
     exchange->phase = PYRO_HTTP_BODY;
     return MHD_YES;
 }
@@ -185,10 +61,11 @@ static enum MHD_Result refuse_invalid(struct pyro_http_exchange *exchange,
 {
     const json_t *id = json_object_get(message->whole, "id");
     bool is_known = json_is_string(id) || json_is_integer(id);
-    return send_json(exchange, MHD_HTTP_BAD_REQUEST,
-                     pyro_mcp_reply_error(is_known ? id : NULL,
-                                          message->whole ? PYRO_MCP_NO_REQUEST : PYRO_MCP_NO_JSON,
-                                          NULL, "The body is no message: %s", message->problem));
+    return pyro_http_send_json(
+        exchange, MHD_HTTP_BAD_REQUEST,
+        pyro_mcp_reply_error(is_known ? id : NULL,
+                             message->whole ? PYRO_MCP_NO_REQUEST : PYRO_MCP_NO_JSON, NULL,
+                             "The body is no message: %s", message->problem));
 }
 
 /* Ids are those of the client, so that only its session tells which call is meant. Of the later era
@@ -222,7 +99,7 @@ static enum MHD_Result refuse_request(struct pyro_http_exchange *exchange,
     unsigned status = MHD_HTTP_OK;
     if (request->era == PYRO_MCP_MODERN)
         status = code == PYRO_MCP_UNKNOWN_METHOD ? MHD_HTTP_NOT_FOUND : MHD_HTTP_BAD_REQUEST;
-    return send_json(exchange, status, line);
+    return pyro_http_send_json(exchange, status, line);
 }
 
 /* A session is nothing but a name for one client's ids: nothing is kept of it, and clients that
@@ -230,8 +107,8 @@ static enum MHD_Result refuse_request(struct pyro_http_exchange *exchange,
 static enum MHD_Result send_initialized(struct pyro_http_exchange *exchange, char *line)
 {
     cleanup_free char *session = pyro_http_token_random(SESSION_SIZE);
-    return send_text(exchange, MHD_HTTP_OK, JSON_TYPE, line, session ? "Mcp-Session-Id" : NULL,
-                     session);
+    return pyro_http_send_text(exchange, MHD_HTTP_OK, PYRO_HTTP_JSON, line,
+                               session ? "Mcp-Session-Id" : NULL, session);
 }
 
 static enum MHD_Result take_request(struct pyro_http_exchange *exchange,
@@ -247,7 +124,7 @@ static enum MHD_Result take_request(struct pyro_http_exchange *exchange,
         return call(exchange, request, tool);
     if (strcmp(request->method, "initialize") == 0)
         return send_initialized(exchange, line);
-    return send_json(exchange, MHD_HTTP_OK, line);
+    return pyro_http_send_json(exchange, MHD_HTTP_OK, line);
 }
 
 static enum MHD_Result take_message(struct pyro_http_exchange *exchange,
@@ -258,25 +135,27 @@ static enum MHD_Result take_message(struct pyro_http_exchange *exchange,
     message->era = pyro_http_headers_era(&exchange->headers, message);
     bool is_modern = message->era == PYRO_MCP_MODERN;
     if (message->kind == PYRO_MCP_RESPONSE) /* to a question that nobody has asked */
-        return send_nothing(exchange, is_modern ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_ACCEPTED);
+        return pyro_http_send_nothing(exchange,
+                                      is_modern ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_ACCEPTED);
     const char *field = is_modern ? pyro_http_headers_differ(&exchange->headers, message) : NULL;
     if (field)
-        return send_json(exchange, MHD_HTTP_BAD_REQUEST,
-                         pyro_mcp_reply_error(message->id, PYRO_MCP_BAD_HEADERS, NULL,
-                                              "Header mismatch: %s is missing or says something "
-                                              "else than the body",
-                                              field));
+        return pyro_http_send_json(
+            exchange, MHD_HTTP_BAD_REQUEST,
+            pyro_mcp_reply_error(message->id, PYRO_MCP_BAD_HEADERS, NULL,
+                                 "Header mismatch: %s is missing or says something "
+                                 "else than the body",
+                                 field));
     if (message->kind == PYRO_MCP_REQUEST)
         return take_request(exchange, message);
     take_notification(exchange, message);
-    return send_nothing(exchange, MHD_HTTP_ACCEPTED);
+    return pyro_http_send_nothing(exchange, MHD_HTTP_ACCEPTED);
 }
 
 static enum MHD_Result take_body(struct pyro_http_exchange *exchange)
 {
     struct pyro_mcp_message message;
     if (exchange->refused)
-        return refuse(exchange);
+        return pyro_http_refuse(exchange);
     pyro_mcp_message_parse((const char *)pyro_buffer_data(&exchange->body), exchange->body.size,
                            &message);
     pyro_buffer_finish(&exchange->body);
@@ -299,10 +178,10 @@ static enum MHD_Result go_on(struct pyro_http_exchange *exchange)
     char *reply = is_over && !as_stream ? steal_pointer(&exchange->reply) : NULL;
     pthread_mutex_unlock(&server->lock);
     if (as_stream)
-        return send_stream(exchange);
+        return pyro_http_send_stream(exchange);
     /* Without a reply it was cancelled, and nothing is said of it. */
-    return reply ? send_json(exchange, MHD_HTTP_OK, reply)
-                 : send_nothing(exchange, MHD_HTTP_ACCEPTED);
+    return reply ? pyro_http_send_json(exchange, MHD_HTTP_OK, reply)
+                 : pyro_http_send_nothing(exchange, MHD_HTTP_ACCEPTED);
 }
 
 enum MHD_Result pyro_http_answer(void *server, struct MHD_Connection *connection, const char *path,

@@ -150,9 +150,11 @@ void pyro_http_exchanges_resume(struct pyro_http_server *server)
 {
     struct pyro_http_exchange *exchange;
     while ((exchange = take_ready(server))) {
-        if (exchange->connection)
+        if (exchange->connection) {
+            if (!waits_for_call(exchange)) /* the rest is up to the client */
+                pyro_http_peer_allow(exchange->peer, PYRO_HTTP_ANSWER_MS);
             resume(exchange);
-        else if (!waits_for_call(exchange))
+        } else if (!waits_for_call(exchange))
             destroy(exchange);
     }
 }
@@ -217,10 +219,7 @@ ssize_t pyro_http_exchange_read(void *userdata, uint64_t position, char *bytes, 
     (void)position;
     pthread_mutex_lock(&exchange->server->lock);
     ssize_t size = read_locked(exchange, bytes, most);
-    bool is_over = exchange->is_over;
     pthread_mutex_unlock(&exchange->server->lock);
-    if (is_over && exchange->peer->deadline_ms == 0)
-        pyro_http_peer_allow(exchange->peer, PYRO_HTTP_ANSWER_MS);
     if (size == 0)
         pyro_http_exchange_suspend(exchange);
     return size;

@@ -89,13 +89,14 @@ static int watch(const struct listener *listener, int fd, const void *what)
     return epoll_ctl(listener->http.epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+/* -1: nobody is connected, so there is nothing to see to. */
 static int wait_ms(struct listener *listener)
 {
     MHD_UNSIGNED_LONG_LONG daemon_ms;
-    int tick_ms = pyro_mcp_calls_tick(&listener->http.calls);
-    int most_ms = tick_ms < 0 ? TICK_MS : MIN(tick_ms, (int)TICK_MS);
-    bool has = MHD_get_timeout(listener->daemon, &daemon_ms) == MHD_YES;
-    return has && daemon_ms < (unsigned)most_ms ? (int)daemon_ms : most_ms;
+    pyro_mcp_calls_tick(&listener->http.calls);
+    if (MHD_get_timeout(listener->daemon, &daemon_ms) == MHD_YES)
+        return (int)MIN(daemon_ms, (MHD_UNSIGNED_LONG_LONG)TICK_MS);
+    return listener->http.peers.first ? TICK_MS : -1;
 }
 
 /* Whether to go on. What is watched tells itself apart by where it lies: descriptors of the
