@@ -183,8 +183,18 @@ def test_no_http(server, data):
 
 
 def test_header_too_large(server):
-    status, _, _ = server.http(body=b"{}", headers={**BOTH, "X-Long": "x" * 40000})
-    assert status == 431
+    """Refused before its end comes, so it is sent up to there."""
+    connection = server.raw(b"POST /mcp HTTP/1.1\r\nHost: localhost:%d\r\nX-Long: " % server.address[1])
+    connection.settimeout(0.02)
+    answer, sent = b"", 0
+    while not answer and sent < 1 << 20:
+        with contextlib.suppress(TimeoutError):
+            connection.sendall(b"x" * 1024)
+            sent += 1024
+            answer = connection.recv(1000)
+    connection.close()
+    assert answer.startswith(b"HTTP/1.1 431 ") and sent <= 64 << 10
+    assert server.legacy("ping")["result"] == {}
 
 
 # ---- who may ask ----
@@ -251,6 +261,11 @@ def test_wrong_addresses(empty, where):
 def test_token_file_without_http(empty, tmp_path):
     result = empty.run("mcp", "serve", "--token-file", tmp_path / "token")
     assert result.returncode == 2 and b"add --http" in result.stderr and not (tmp_path / "token").exists()
+
+
+def test_without_the_module(empty, tmp_path):
+    result = empty.run("mcp", "serve", "--http", "127.0.0.1:0", env={"PYRO_LIBEXEC": str(tmp_path)})
+    assert result.returncode == 125 and b"libmicrohttpd12" in result.stderr and b"without --http" in result.stderr
 
 
 def test_taken_port(empty, server):
