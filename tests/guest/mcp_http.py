@@ -28,7 +28,8 @@ class UnixConnection(http.client.HTTPConnection):
 class Server:
     """`pyro mcp serve --http`, and requests to it."""
 
-    def __init__(self, pyro, *words, where="127.0.0.1:0", **keywords):
+    def __init__(self, pyro, *words, where="127.0.0.1:0", spare_seconds=0, **keywords):
+        words += ("--spare-seconds", str(spare_seconds))
         self.process = pyro.popen("mcp", "serve", "--http", where, *words, bufsize=0, **keywords)
         self.said, self.headers = [], {}
         self.url = self.wait_for("listening on ").strip()
