@@ -88,7 +88,8 @@ PARAMETERS = {
     "vm_network_info": ID,
     "vm_reap_expired": {},
     "doctor": {},
-    "mcp_serve": {"tools": "all", "allow_host_compat": False, "allow_path": None},
+    "mcp_serve": {"tools": "all", "allow_host_compat": False, "allow_path": None, "http": None, "token_file": None,
+                  "spare_seconds": 600},  # fmt: skip
     "demo": {"environment": "debian:12"},
     "demo_ollama": {
         "base_url": "http://127.0.0.1:11434", "model": None, "timeout_seconds": 300,

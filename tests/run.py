@@ -24,7 +24,8 @@ ONCE_AS_USER = ("test_something_real.py", "test_template_identity.py")
 ONCE_AS_CALLER = (
     "test_agent_protocol.py", "test_tree_protocol.py", "test_hostile_guest.py", "test_hostile_client.py", "test_host_sleep.py",
     "test_template_damage.py", "test_template_fallback.py", "test_template_making.py", "test_template_room.py",
-    "test_workspace_kill.py", "test_agent_sessions.py", "test_services.py", "test_shells.py", "test_demo.py", "test_demo_ollama.py", "test_mcp_config.py", "test_mcp_stdio.py", "test_mcp_tools.py",
+    "test_workspace_kill.py", "test_agent_sessions.py", "test_services.py", "test_shells.py", "test_mcp_stdio.py", "test_mcp_tools.py",
+    "test_mcp_spare.py", "test_mcp_http.py", "test_mcp_config.py", "test_demo.py", "test_demo_ollama.py",
 )  # fmt: skip
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -146,7 +147,8 @@ def as_user(place):
         if not check(f"adds the user {USER}", run("useradd", "-m", USER) == 0):
             return None
     programs = ("pyro", "pyro-agent", "pyro-supervisor", "pyro-template")
-    libraries = ("libpyro.so.2", "libpyro-pull.so", "libpyro-archive.so", "libpyro-curl.so", "libpyro-readonly.so")
+    libraries = ("libpyro.so.2", "libpyro-pull.so", "libpyro-archive.so", "libpyro-http.so", "libpyro-curl.so",
+                 "libpyro-readonly.so")  # fmt: skip
     for name in (*programs, *libraries):
         shutil.copy(ROOT / "build" / name, place)
     shutil.copytree(ROOT / "tests" / "guest", place / "guest",

@@ -61,7 +61,7 @@ static const char *placeholder(const struct pyro_parameter *parameter)
     case PYRO_TYPE_NUMBER:
         return " N";
     default:
-        return " TEXT";
+        return parameter->bare ? " [TEXT]" : " TEXT";
     }
 }
 

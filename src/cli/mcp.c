@@ -4,20 +4,45 @@
 #include <locale.h>
 
 #include "base/json.h"
+#include "mcp/http.h"
 #include "mcp/paths.h"
 #include "mcp/stdio.h"
+#include "operation/spare.h"
+
+enum { SPARE_SECONDS = 600 };
+
+static int serve_where(const struct pyro_mcp_options *options, const json_t *given, int stop_fd,
+                       struct pyro_error *error)
+{
+    const struct pyro_mcp_http_options http = {
+        .address = pyro_json_text(given, "http", NULL),
+        .token_file = pyro_json_text(given, "token_file", NULL),
+    };
+    if (http.address)
+        return pyro_mcp_serve_http(options, &http, stop_fd, error);
+    if (!http.token_file)
+        return pyro_mcp_serve_stdio(options, stop_fd, error);
+    pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
+                   "--token-file is for HTTP, and --http is not given");
+    pyro_error_hint(error, "add --http, or leave --token-file out");
+    return pyro_error_field(error, "token_file");
+}
 
 static int serve(struct cli *cli, const json_t *given, struct pyro_error *error)
 {
     struct pyro_mcp_paths paths;
-    const struct pyro_mcp_options options = {
+    unsigned spare_seconds = (unsigned)pyro_json_integer(given, "spare_seconds", SPARE_SECONDS);
+    struct pyro_mcp_options options = {
         .tools = pyro_json_text(given, "tools", "all"),
         .allow_host_compat = pyro_json_boolean(given, "allow_host_compat", false),
         .paths = &paths,
     };
     int r = pyro_mcp_paths_init(&paths, json_object_get(given, "allow_path"), error);
+    if (r == 0 && spare_seconds > 0)
+        r = pyro_spares_create(spare_seconds, &options.spares, error);
     if (r == 0)
-        r = pyro_mcp_serve_stdio(&options, cli->cancel_fd, error);
+        r = serve_where(&options, given, cli->cancel_fd, error);
+    pyro_spares_destroy(options.spares);
     pyro_mcp_paths_finish(&paths);
     return r;
 }

@@ -196,6 +196,8 @@ static void take_flag(struct parser *parser, const char *word)
         put_value(parser, &flag, equals + 1);
     else if (more && strncmp(parser->words[parser->next], "--", 2) != 0)
         put_value(parser, &flag, parser->words[parser->next++]);
+    else if (flag.parameter->bare)
+        put_value(parser, &flag, flag.parameter->bare);
     else
         pyro_problems_add(&parser->problems, flag.parameter->name, "%s needs a value", word);
 }

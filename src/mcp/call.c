@@ -116,6 +116,8 @@ static int run(const struct pyro_mcp_options *options, const struct pyro_operati
     if (host_fd < -1 || pyro_open(NULL, &context, error) < 0)
         return -1;
     context->host_fd = host_fd;
+    context->host_left_out = pyro_mcp_secrets;
+    context->spares = options->spares;
     int r = pyro_operation_call(context, tool, arguments, observer, ret_result, error);
     pyro_close(context);
     return r;

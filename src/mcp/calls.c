@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "mcp/call.h"
-#include "mcp/lines.h"
 #include "mcp/progress.h"
 #include "mcp/reply.h"
 
@@ -22,6 +21,7 @@ enum {
 
 struct pyro_mcp_call_state {
     struct pyro_mcp_calls *calls;
+    struct pyro_mcp_sink *sink;
     struct pyro_mcp_message request;
     const struct pyro_operation *tool;
     int cancel_fd;
@@ -34,10 +34,9 @@ struct pyro_mcp_call_state {
     struct pyro_mcp_call_state *next;
 };
 
-void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_options *options,
-                         int fd, int stop_fd)
+void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_options *options)
 {
-    *calls = (struct pyro_mcp_calls){.options = options, .fd = fd, .stop_fd = stop_fd};
+    *calls = (struct pyro_mcp_calls){.options = options};
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -49,15 +48,6 @@ void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_opt
 
 /* ---- sending; the lock is held ---- */
 
-static void send_locked(struct pyro_mcp_calls *calls, const char *line)
-{
-    if (!line || calls->write_errno)
-        return;
-    int r = pyro_mcp_line_write(calls->fd, calls->stop_fd, line);
-    if (r < 0) /* part of the line may be out, so that no other could follow */
-        calls->write_errno = -r;
-}
-
 static void send_progress_locked(struct pyro_mcp_call_state *call)
 {
     cleanup_free char *text = pyro_mcp_progress_text(&call->progress);
@@ -65,14 +55,16 @@ static void send_progress_locked(struct pyro_mcp_call_state *call)
     if (!call->token || call->is_cancelled)
         return;
     cleanup_free char *line = pyro_mcp_notify_progress(call->token, ++call->sent_count, message);
-    send_locked(call->calls, line);
+    if (line)
+        call->sink->send(call->sink, line);
     call->sent_at_ms = pyro_now_ms();
 }
 
-void pyro_mcp_calls_send(struct pyro_mcp_calls *calls, const char *line)
+void pyro_mcp_calls_send(struct pyro_mcp_calls *calls, struct pyro_mcp_sink *sink, const char *line)
 {
     pthread_mutex_lock(&calls->lock);
-    send_locked(calls, line);
+    if (line)
+        sink->send(sink, line);
     pthread_mutex_unlock(&calls->lock);
 }
 
@@ -104,8 +96,10 @@ static void remove_locked(struct pyro_mcp_calls *calls, struct pyro_mcp_call_sta
     pthread_cond_broadcast(&calls->ended);
 }
 
-static void destroy(struct pyro_mcp_call_state *call)
+/* `line`: as the sink's finish() has it. */
+static void finish(struct pyro_mcp_call_state *call, const char *line)
 {
+    call->sink->finish(call->sink, line);
     pyro_mcp_message_finish(&call->request);
     close(call->cancel_fd);
     free(call);
@@ -119,7 +113,7 @@ static void cancel_locked(struct pyro_mcp_calls *calls, struct pyro_mcp_call_sta
     if (call->is_begun)
         return;
     remove_locked(calls, call);
-    destroy(call);
+    finish(call, NULL);
 }
 
 /* ---- one call, in its thread ---- */
@@ -184,10 +178,8 @@ static void serve_locked(struct pyro_mcp_calls *calls, struct pyro_mcp_call_stat
     pthread_mutex_unlock(&calls->lock);
     cleanup_free char *line = run(call);
     pthread_mutex_lock(&calls->lock);
-    if (!call->is_cancelled)
-        send_locked(calls, line);
     remove_locked(calls, call);
-    destroy(call);
+    finish(call, call->is_cancelled ? NULL : line);
 }
 
 static void *work(void *userdata)
@@ -231,7 +223,8 @@ static bool is_token(const json_t *value)
 
 static struct pyro_mcp_call_state *create(struct pyro_mcp_calls *calls,
                                           struct pyro_mcp_message *request,
-                                          const struct pyro_operation *tool)
+                                          const struct pyro_operation *tool,
+                                          struct pyro_mcp_sink *sink)
 {
     struct pyro_mcp_call_state *call = calloc(1, sizeof(*call));
     int cancel_fd = call ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
@@ -241,6 +234,7 @@ static struct pyro_mcp_call_state *create(struct pyro_mcp_calls *calls,
     }
     const json_t *token = json_object_get(request->meta, "progressToken");
     *call = (struct pyro_mcp_call_state){.calls = calls,
+                                         .sink = sink,
                                          .request = *request,
                                          .tool = tool,
                                          .cancel_fd = cancel_fd,
@@ -250,27 +244,27 @@ static struct pyro_mcp_call_state *create(struct pyro_mcp_calls *calls,
     return call;
 }
 
-static void refuse_locked(struct pyro_mcp_calls *calls, const struct pyro_mcp_message *request,
-                          const char *why)
+static void refuse(const struct pyro_mcp_message *request, struct pyro_mcp_sink *sink,
+                   const char *why)
 {
     cleanup_free char *line = pyro_mcp_reply_error(request->id, PYRO_MCP_BUG, NULL, "%s", why);
-    send_locked(calls, line);
+    sink->finish(sink, line);
 }
 
 static void begin_locked(struct pyro_mcp_calls *calls, struct pyro_mcp_message *request,
-                         const struct pyro_operation *tool)
+                         const struct pyro_operation *tool, struct pyro_mcp_sink *sink)
 {
     if (calls->count >= PYRO_MCP_CALLS_MAX) {
-        refuse_locked(calls, request, "Too many calls at once: wait until some have ended");
+        refuse(request, sink, "Too many calls at once: wait until some have ended");
         return;
     }
     bool is_busy = calls->waiting >= calls->idle_threads;
     if (is_busy && calls->thread_count < PYRO_MCP_THREADS_MAX)
         start_thread_locked(calls); /* one that cannot be had now: the others will do */
     struct pyro_mcp_call_state *call =
-        calls->thread_count > 0 ? create(calls, request, tool) : NULL;
+        calls->thread_count > 0 ? create(calls, request, tool, sink) : NULL;
     if (!call) {
-        refuse_locked(calls, request, "This host has no thread or descriptor left for the call");
+        refuse(request, sink, "This host has no thread or descriptor left for the call");
         return;
     }
     add_locked(calls, call);
@@ -278,18 +272,19 @@ static void begin_locked(struct pyro_mcp_calls *calls, struct pyro_mcp_message *
 }
 
 void pyro_mcp_calls_begin(struct pyro_mcp_calls *calls, struct pyro_mcp_message *request,
-                          const struct pyro_operation *tool)
+                          const struct pyro_operation *tool, struct pyro_mcp_sink *sink)
 {
     pthread_mutex_lock(&calls->lock);
-    begin_locked(calls, request, tool);
+    begin_locked(calls, request, tool, sink);
     pthread_mutex_unlock(&calls->lock);
 }
 
-void pyro_mcp_calls_cancel(struct pyro_mcp_calls *calls, const json_t *id)
+void pyro_mcp_calls_cancel(struct pyro_mcp_calls *calls, const struct pyro_mcp_sink *sink,
+                           const json_t *id)
 {
     pthread_mutex_lock(&calls->lock);
     struct pyro_mcp_call_state *call = calls->first;
-    while (call && !json_equal(call->request.id, id))
+    while (call && (call->sink != sink || (id && !json_equal(call->request.id, id))))
         call = call->next;
     if (call && !call->is_cancelled)
         cancel_locked(calls, call);

@@ -1,5 +1,4 @@
-/* Tool calls under way: each in a thread, so that the client is listened to meanwhile. What they
- * send goes through here too, line by line. */
+/* Tool calls under way: each in a thread, so that clients are listened to meanwhile. */
 #ifndef PYRO_MCP_CALLS_H
 #define PYRO_MCP_CALLS_H
 
@@ -14,12 +13,17 @@ enum {
 
 struct pyro_mcp_call_state;
 
-/* One lock for all of it, held while a line is written: so lines stay whole, and nothing follows a
- * call's result or its cancellation. */
+/* Where lines go. Both are called with the lock of the calls held: so lines stay whole, and nothing
+ * follows a call's result or its cancellation. Neither may call anything of the calls. */
+struct pyro_mcp_sink {
+    void (*send)(struct pyro_mcp_sink *sink, const char *line); /* something on the way */
+    /* The call's reply, or NULL: it was cancelled, or memory ran out. Nothing follows, and the call
+     * knows the sink no more. */
+    void (*finish)(struct pyro_mcp_sink *sink, const char *line);
+};
+
 struct pyro_mcp_calls {
     const struct pyro_mcp_options *options;
-    int fd, stop_fd; /* where lines go; when it is readable nobody waits for their reader */
-    int write_errno; /* why they do not arrive any more; 0: they do */
     pthread_mutex_t lock;
     pthread_cond_t wanted; /* there is a call to begin, or none will come */
     pthread_cond_t ended;  /* one call less */
@@ -29,18 +33,21 @@ struct pyro_mcp_calls {
     bool closing;
 };
 
-void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_options *options,
-                         int fd, int stop_fd);
+void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_options *options);
 
-/* Sends a line; NULL (memory ran out) and a reader that is gone are no concern of the caller. */
-void pyro_mcp_calls_send(struct pyro_mcp_calls *calls, const char *line);
+/* Sends a line that belongs to no call; NULL (memory ran out) is left out. */
+void pyro_mcp_calls_send(struct pyro_mcp_calls *calls, struct pyro_mcp_sink *sink,
+                         const char *line);
 
-/* Takes over the request, which becomes empty, and has the tool called in a thread. */
+/* Takes over the request, which becomes empty, and has the tool called in a thread. The sink must
+ * stay until it was told the call's end, which may be before this returns. */
 void pyro_mcp_calls_begin(struct pyro_mcp_calls *calls, struct pyro_mcp_message *request,
-                          const struct pyro_operation *tool);
+                          const struct pyro_operation *tool, struct pyro_mcp_sink *sink);
 
-/* Stops the call; nothing more is sent for it. An id that is not known is ignored. */
-void pyro_mcp_calls_cancel(struct pyro_mcp_calls *calls, const json_t *id);
+/* Stops the call that the sink knows by that id (NULL: whatever its id); nothing more is sent for
+ * it. One that is not known is ignored. */
+void pyro_mcp_calls_cancel(struct pyro_mcp_calls *calls, const struct pyro_mcp_sink *sink,
+                           const json_t *id);
 
 /* Sends progress of calls that have been silent for long. How long until there may be more to send,
  * -1: nothing runs that somebody wants to hear of. */

@@ -27,6 +27,7 @@ enum pyro_mcp_era {
 
 #define PYRO_MCP_META "io.modelcontextprotocol/"
 #define PYRO_MCP_META_VERSION PYRO_MCP_META "protocolVersion"
+#define PYRO_MCP_META_CAPABILITIES PYRO_MCP_META "clientCapabilities"
 
 /* Everything but `problem` is part of `whole`, and NULL if it is not there. */
 struct pyro_mcp_message {

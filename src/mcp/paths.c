@@ -18,13 +18,21 @@ struct pyro_mcp_root {
     char *real; /* without symlinks */
 };
 
-/* Where secrets are kept, or what others run. A root may be inside of one: then it was named. */
-static const char *const secrets[] = {
-    ".ssh",   ".aws",         ".gnupg",           ".config",      ".kube",        ".docker",
-    ".netrc", ".azure",       ".git-credentials", ".npmrc",       ".pypirc",      ".pgpass",
-    ".local", ".mozilla",     ".thunderbird",     ".claude",      ".claude.json", ".codex",
-    ".cargo", ".terraform.d", ".password-store",  ".vault-token", NULL,
+const char *const pyro_mcp_secrets[] = {
+    ".ssh",         ".aws",
+    ".gnupg",       ".config",
+    ".kube",        ".docker",
+    ".netrc",       ".azure",
+    ".pypirc",      ".git-credentials",
+    ".vault-token", ".password-store",
+    ".pgpass",      ".mozilla",
+    ".thunderbird", NULL,
 };
+
+/* Settings of programs, which they obey, and tokens among them. A project may have some of its own,
+ * so they are not left out of a tree; but nobody need name them. */
+static const char *const settings[] = {".npmrc", ".local", ".claude",      ".claude.json",
+                                       ".codex", ".cargo", ".terraform.d", NULL};
 
 static bool is_named(const char *name, size_t length, const char *const *names)
 {
@@ -55,6 +63,12 @@ static bool has_component(const char *path, const char *const *names)
         path += length + (path[length] == '/');
     }
     return false;
+}
+
+/* A root may be inside of such a place: then it was named. */
+static bool is_private(const char *path)
+{
+    return has_component(path, pyro_mcp_secrets) || has_component(path, settings);
 }
 
 /* Absolute, and without ".", ".." and empty names. Where a symlink makes ".." mean something else
@@ -254,7 +268,7 @@ static int judge(const struct request *request, const struct pyro_mcp_root *root
         return pyro_error_no_memory(error);
     if (!is_below(real, root->real, &rest))
         return refuse_outside(request, error);
-    if (has_component(rest, secrets) || has_component(name, secrets))
+    if (is_private(rest) || is_private(name))
         return refuse_secret(request, error);
     if (request->kind == PYRO_HOST_OUTPUT && is_obeyed(request, real, name))
         return refuse_secret(request, error);

@@ -23,6 +23,10 @@ int pyro_mcp_paths_init(struct pyro_mcp_paths *paths, const json_t *roots,
                         struct pyro_error *error);
 void pyro_mcp_paths_finish(struct pyro_mcp_paths *paths);
 
+/* Names of files and directories that hold secrets wherever they are, ends with NULL: they are left
+ * out of what is read from the host. */
+extern const char *const pyro_mcp_secrets[];
+
 /* What the path leads to, or for an output the directory it is in. A descriptor (O_PATH), or -1 and
  * PYRO_ERROR_INVALID_PARAMETER that names `field`. */
 int pyro_mcp_path_open(const struct pyro_mcp_paths *paths, const char *path,

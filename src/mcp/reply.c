@@ -38,7 +38,7 @@ char *pyro_mcp_reply_error(const json_t *id, int code, json_t *data, const char 
     va_end(arguments);
     cleanup_free char *shown = pyro_text_to_utf8(message, strlen(message), NULL);
     cleanup_json json_t *line =
-        json_pack("{s:s, s:O, s:{s:i, s:s, s:o*}}", "jsonrpc", "2.0", "id", id, "error", "code",
+        json_pack("{s:s, s:O*, s:{s:i, s:s, s:o*}}", "jsonrpc", "2.0", "id", id, "error", "code",
                   code, "message", shown ? shown : "", "data", data);
     return to_line(line);
 }

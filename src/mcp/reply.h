@@ -6,9 +6,12 @@
 
 /* JSON-RPC's and MCP's codes. */
 enum {
+    PYRO_MCP_NO_JSON = -32700,
+    PYRO_MCP_NO_REQUEST = -32600,
     PYRO_MCP_UNKNOWN_METHOD = -32601,
     PYRO_MCP_BAD_PARAMS = -32602,
     PYRO_MCP_BUG = -32603,
+    PYRO_MCP_BAD_HEADERS = -32020,
     PYRO_MCP_BAD_VERSION = -32022,
 };
 
@@ -17,7 +20,7 @@ char *pyro_mcp_dump(const json_t *value);
 
 /* `result` is the result as text. */
 char *pyro_mcp_reply(const json_t *id, const char *result);
-/* `data` is taken over, NULL: none. */
+/* `id` NULL: that of the message is not known. `data` is taken over, NULL: none. */
 char *pyro_mcp_reply_error(const json_t *id, int code, json_t *data, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* notifications/progress; `message` is cut where it is not UTF-8. */

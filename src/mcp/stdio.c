@@ -18,11 +18,24 @@ enum {
 };
 
 struct session {
+    struct pyro_mcp_sink sink; /* first: it is what the sink's functions are given */
     struct pyro_mcp_server server;
     struct pyro_mcp_calls calls;
     struct pyro_mcp_lines lines;
-    int in_fd, stop_fd;
+    int in_fd, out_fd;
+    int stop_fd;     /* when it is readable nobody waits for the reader of lines */
+    int write_errno; /* why they do not arrive any more; 0: they do */
 };
+
+static void send_line(struct pyro_mcp_sink *sink, const char *line)
+{
+    struct session *session = (struct session *)sink;
+    if (!line || session->write_errno)
+        return;
+    int r = pyro_mcp_line_write(session->out_fd, session->stop_fd, line);
+    if (r < 0) /* part of the line may be out, so that no other could follow */
+        session->write_errno = -r;
+}
 
 /* To the log of the client: nobody answers what cannot be told apart. */
 PYRO_PRINTF(1, 2)
@@ -40,7 +53,7 @@ static void take_notification(struct session *session, const struct pyro_mcp_mes
 {
     const json_t *id = json_object_get(message->params, "requestId");
     if (strcmp(message->method, "notifications/cancelled") == 0 && id)
-        pyro_mcp_calls_cancel(&session->calls, id);
+        pyro_mcp_calls_cancel(&session->calls, &session->sink, id);
 }
 
 static void take_request(struct session *session, struct pyro_mcp_message *message)
@@ -48,9 +61,9 @@ static void take_request(struct session *session, struct pyro_mcp_message *messa
     const struct pyro_operation *tool;
     cleanup_free char *reply = pyro_mcp_server_take(&session->server, message, &tool);
     if (tool)
-        pyro_mcp_calls_begin(&session->calls, message, tool);
+        pyro_mcp_calls_begin(&session->calls, message, tool, &session->sink);
     else
-        pyro_mcp_calls_send(&session->calls, reply);
+        pyro_mcp_calls_send(&session->calls, &session->sink, reply);
 }
 
 static void take_line(struct session *session, const char *line, size_t size)
@@ -99,7 +112,7 @@ static unsigned listen(struct session *session)
         {.fd = session->in_fd, .events = POLLIN},
         {.fd = session->stop_fd, .events = POLLIN},
     };
-    while (!session->calls.write_errno) {
+    while (!session->write_errno) {
         int ready = poll(polled, ARRAY_SIZE(polled), pyro_mcp_calls_tick(&session->calls));
         if (ready < 0 && errno != EINTR)
             return 0;
@@ -126,11 +139,11 @@ static int take_descriptors(int *ret_in, int *ret_out)
     return 0;
 }
 
-static void serve(struct session *session, const struct pyro_mcp_options *options, int out)
+static void serve(struct session *session, const struct pyro_mcp_options *options)
 {
     pyro_mcp_server_init(&session->server, options);
     pyro_mcp_lines_init(&session->lines, PYRO_MCP_MESSAGE_MAX);
-    pyro_mcp_calls_init(&session->calls, options, out, session->stop_fd);
+    pyro_mcp_calls_init(&session->calls, options);
     if (isatty(session->in_fd))
         note("this speaks the Model Context Protocol; it is for programs, which start it "
              "themselves");
@@ -146,13 +159,14 @@ static void serve(struct session *session, const struct pyro_mcp_options *option
 int pyro_mcp_serve_stdio(const struct pyro_mcp_options *options, int stop_fd,
                          struct pyro_error *error)
 {
-    struct session session = {.stop_fd = stop_fd};
+    struct session session = {.sink = {send_line, send_line}, .stop_fd = stop_fd};
     cleanup_close int in = -1, out = -1;
     int r = take_descriptors(&in, &out);
     if (r < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
                                     "cannot serve on stdin and stdout");
     session.in_fd = in;
-    serve(&session, options, out);
+    session.out_fd = out;
+    serve(&session, options);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* The descriptions of `pyro mcp serve` and `pyro mcp config`. What they do is the command line's:
- * one needs stdin and stdout, the other speaks of the very program that runs. */
+ * one needs stdin and stdout, or listens, the other speaks of the very program that runs. */
 #include "operation/table.h"
 
 static const char *const selections[] = {"all", "vm", "workspace", NULL};
@@ -26,7 +26,27 @@ static const char *const clients[] = {
                 "it the current directory, unless that is or holds the home directory"             \
     }
 
-static const struct pyro_parameter serve_parameters[] = {SERVER_PARAMETERS, {0}};
+static const struct pyro_parameter serve_parameters[] = {
+    SERVER_PARAMETERS,
+    {.name = "http",
+     .type = PYRO_TYPE_STRING,
+     .bare = "127.0.0.1:8765",
+     .help = "Listen for HTTP on ADDRESS:PORT (port 0: any that is free) or unix:PATH instead of "
+             "serving stdin and stdout; alone it means 127.0.0.1:8765"},
+    {.name = "token_file",
+     .type = PYRO_TYPE_STRING,
+     .help = "File with the token that HTTP clients must send; made, and the token shown on "
+             "stderr, if it is not there; needed for addresses that other hosts reach"},
+    {.name = "spare_seconds",
+     .type = PYRO_TYPE_INTEGER,
+     .fallback = "600",
+     .minimum = 0,
+     .maximum = 86400,
+     .help =
+         "After vm_run and workspace_create keep a guest ready for the next such call, so long; "
+         "0: never"},
+    {0},
+};
 
 static const struct pyro_parameter config_parameters[] = {
     {.name = "client",
@@ -44,14 +64,21 @@ const struct pyro_operation pyro_mcp_serve_operation = {
     .name = "mcp_serve",
     .cli = "mcp serve",
     .title = "Serve MCP",
-    .summary = "Offer the tools to an MCP client on stdin and stdout",
+    .summary = "Offer the tools to MCP clients on stdin and stdout, or over HTTP",
     .description =
         "Speaks the Model Context Protocol on stdin and stdout, for agents that start it: "
         "revisions "
         "2024-11-05 to 2025-11-25 and 2026-07-28. Calls run at the same time, tell their progress, "
-        "and can be cancelled. When stdin ends it ends; workspaces, services and shells go on.",
+        "and can be cancelled. When stdin ends it ends; workspaces, services and shells go on. "
+        "With --http it is for any number of clients instead, at the path /mcp, and ends with "
+        "SIGTERM; where it listens stands on stderr. The first vm_run or workspace_create has the "
+        "guest of the next one made ready in the background: at most one of each, of the shape "
+        "used last (--spare-seconds).",
     .examples = "pyro mcp serve\n"
-                "pyro mcp serve --tools workspace --allow-path /srv/project",
+                "pyro mcp serve --tools workspace --allow-path /srv/project\n"
+                "pyro mcp serve --http 127.0.0.1:0\n"
+                "pyro mcp serve --http unix:/run/user/1000/pyro.sock\n"
+                "pyro mcp serve --http 192.0.2.1:8765 --token-file ~/.config/pyro/token",
     .annotations = 0,
     .parameters = serve_parameters,
     .result = no_fields,

@@ -48,6 +48,7 @@ struct pyro_parameter {
     bool required;
     bool positional;            /* on the command line */
     bool rest;                  /* on the command line: the words after -- */
+    const char *bare;           /* what the flag without a value means; NULL: it needs one */
     const char *fallback;       /* default as JSON text, NULL: none (then absent unless required) */
     int64_t minimum, maximum;   /* of integers; both 0: no limit */
     const char *const *choices; /* of strings, NULL-terminated, or NULL */
@@ -143,6 +144,8 @@ struct pyro_context {
     /* What a front has opened itself in place of the parameter that is a host path: the source, or
      * the output's directory. Borrowed; -1: the path is used as it is. */
     int host_fd;
+    const char *const *host_left_out; /* names that are not read from it; NULL: none */
+    struct pyro_spares *spares;       /* spare.h; borrowed, NULL: none */
 };
 
 /* Makes home and opens the store on first use. */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "operation/exec.h"
 #include "operation/host_compat.h"
+#include "operation/spare.h"
 #include "operation/vm_support.h"
 #include "operation/vms.h"
 #include "vm/host.h"
@@ -49,13 +50,12 @@ static int run_on_host(struct pyro_context *context, struct pyro_run *run, const
     return r;
 }
 
-/* Starts the one-shot guest and runs the command: the command is sent along before the guest is up.
- */
+/* Runs the command in the one-shot guest. `client` is NULL for one that is to be started: the
+ * command is sent along before it is up. */
 static int run_in_guest(struct pyro_context *context, struct pyro_run *run, struct pyro_new_vm *vm,
-                        struct pyro_error *error)
+                        struct pyro_client *client, struct pyro_error *error)
 {
-    struct pyro_client *client;
-    if (pyro_new_vm_spawn(context, vm, &client, error) < 0)
+    if (!client && pyro_new_vm_spawn(context, vm, &client, error) < 0)
         return -1;
     int r = pyro_client_exec(client, &run->exec, &run->observer, &run->exited, error);
     const char *boot = pyro_client_boot_json(client);
@@ -72,11 +72,14 @@ static int run_once(struct pyro_context *context, struct pyro_run *run, const js
                     struct pyro_error *error)
 {
     struct pyro_new_vm vm;
-    if (pyro_new_vm_make(context, parameters, kind, &run->observer, &vm, error) < 0)
+    struct pyro_client *spare = NULL;
+    if (!pyro_spare_take(context, parameters, kind, &run->observer, &vm, &spare) &&
+        pyro_new_vm_make(context, parameters, kind, &run->observer, &vm, error) < 0)
         return -1;
-    int r = pyro_vm_is_host_compat(&vm.record)
+    bool host_compat = pyro_vm_is_host_compat(&vm.record);
+    int r = host_compat
                 ? run_on_host(context, run, vm.record.vm_id, vm.record.network_enabled, error)
-                : run_in_guest(context, run, &vm, error);
+                : run_in_guest(context, run, &vm, spare, error);
     if (r < 0 && run->out_of_memory)
         pyro_error_no_memory(error);
     if (r == 0)
@@ -86,6 +89,8 @@ static int run_once(struct pyro_context *context, struct pyro_run *run, const js
     close(steal_fd(&vm.lock));
     pyro_vm_remove(context, vm.record.vm_id, &ignored);
     pyro_new_vm_finish(&vm);
+    if (r == 0 && !host_compat)
+        pyro_spare_prepare(context, parameters, kind);
     return r;
 }
 

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "environment/environment.h"
 #include "operation/pull.h"
+#include "operation/spare.h"
 #include "operation/vm_support.h"
 #include "supervisor/bundle.h"
 #include "vm/host.h"
@@ -230,9 +231,9 @@ static int prepare(struct pyro_context *context, struct draft *draft, const json
     return make(context, draft, store, vm, host_compat, error);
 }
 
-int pyro_new_vm_make(struct pyro_context *context, const json_t *parameters,
-                     const struct pyro_new_vm_kind *kind, const struct pyro_observer *observer,
-                     struct pyro_new_vm *ret_vm, struct pyro_error *error)
+static int try_to_make(struct pyro_context *context, const json_t *parameters,
+                       const struct pyro_new_vm_kind *kind, const struct pyro_observer *observer,
+                       struct pyro_new_vm *ret_vm, struct pyro_error *error)
 {
     struct draft draft = {.directory = -1};
     *ret_vm = (struct pyro_new_vm){.lock = -1, .environment_lock = -1, .template_ = {.lock = -1}};
@@ -244,5 +245,18 @@ int pyro_new_vm_make(struct pyro_context *context, const json_t *parameters,
     pyro_bundle_config_finish(&draft.config);
     pyro_installation_finish(&draft.installation);
     pyro_host_finish(&draft.host);
+    return r;
+}
+
+int pyro_new_vm_make(struct pyro_context *context, const json_t *parameters,
+                     const struct pyro_new_vm_kind *kind, const struct pyro_observer *observer,
+                     struct pyro_new_vm *ret_vm, struct pyro_error *error)
+{
+    struct pyro_error why = PYRO_ERROR_INIT;
+    int r = try_to_make(context, parameters, kind, observer, ret_vm, &why);
+    if (r < 0 && why.code == PYRO_ERROR_TOO_MANY_VMS && pyro_spares_give_back(context))
+        r = try_to_make(context, parameters, kind, observer, ret_vm, &why);
+    if (r < 0 && error)
+        *error = why;
     return r;
 }

@@ -29,13 +29,14 @@ static json_t *push_result(const json_t *parameters, struct pyro_client *client,
     const json_t *about = json_object_get(boot, "about");
     cleanup_free char *whole =
         pyro_text_format(PYRO_WORKSPACE_PATH "%s%s", *destination ? "/" : "", destination);
-    return json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:I, s:I}}", "workspace_id",
+    return json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:I, s:I, s:O*}}", "workspace_id",
                      pyro_json_text(parameters, "workspace_id", ""), "execution_mode",
                      pyro_json_text(about, "execution_mode", "guest"), "workspace_sync", "mode",
                      pyro_tree_source_mode(source), "source_path",
                      pyro_json_text(parameters, "source_path", ""), "destination",
                      whole ? whole : destination, "entry_count", (json_int_t)report->entry_count,
-                     "bytes_written", (json_int_t)report->bytes_written);
+                     "bytes_written", (json_int_t)report->bytes_written, "left_out",
+                     pyro_tree_source_left_out(source));
 }
 
 static int push(struct pyro_context *context, const json_t *parameters, const char *destination,

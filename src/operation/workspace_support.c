@@ -273,8 +273,11 @@ int pyro_workspace_open_source(const struct pyro_context *context, const char *p
 {
     if (context->host_fd < 0)
         return pyro_tree_source_open(&context->home, path, field, ret_source, error);
-    return pyro_tree_source_open_held(&context->home, context->host_fd, path, field, ret_source,
-                                      error);
+    if (pyro_tree_source_open_held(&context->home, context->host_fd, path, field, ret_source,
+                                   error) < 0)
+        return -1;
+    pyro_tree_source_leave_out(*ret_source, context->host_left_out);
+    return 0;
 }
 
 int pyro_workspace_open_bundle(struct pyro_context *context, const char *vm_id,

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "operation/spare.h"
 #include "operation/vm_support.h"
 #include "operation/workspace_support.h"
 #include "workspace/call.h"
@@ -77,11 +78,12 @@ static int seed(struct creation *creation, struct pyro_error *error)
 static char *describe_seed(const struct creation *creation)
 {
     cleanup_json json_t *description =
-        json_pack("{s:s, s:s?, s:s, s:I, s:I}", "mode",
+        json_pack("{s:s, s:s?, s:s, s:I, s:I, s:O*}", "mode",
                   creation->source ? pyro_tree_source_mode(creation->source) : "empty", "seed_path",
                   creation->seed_path, "destination", PYRO_WORKSPACE_PATH, "entry_count",
                   (json_int_t)creation->seeded.entry_count, "bytes_written",
-                  (json_int_t)creation->seeded.bytes_written);
+                  (json_int_t)creation->seeded.bytes_written, "left_out",
+                  creation->source ? pyro_tree_source_left_out(creation->source) : NULL);
     return description ? json_dumps(description, JSON_COMPACT) : NULL;
 }
 
@@ -96,6 +98,8 @@ static int keep(struct creation *creation, struct pyro_error *error)
 static int start(struct creation *creation, struct pyro_error *error)
 {
     const struct pyro_new_vm *vm = &creation->vm;
+    if (creation->client) /* a spare, which runs */
+        return 0;
     if (pyro_new_vm_spawn(creation->context, vm, &creation->client, error) < 0)
         return -1;
     int r = pyro_client_wait_running(creation->client, creation->observer, error);
@@ -137,7 +141,9 @@ static int create(struct creation *creation, const json_t *parameters, json_t **
                                           .ttl_seconds =
                                               pyro_json_integer(parameters, "ttl_seconds", 86400)};
     struct pyro_new_vm *vm = &creation->vm;
-    if (pyro_new_vm_make(creation->context, parameters, &kind, creation->observer, vm, error) < 0)
+    if (!pyro_spare_take(creation->context, parameters, &kind, creation->observer, vm,
+                         &creation->client) &&
+        pyro_new_vm_make(creation->context, parameters, &kind, creation->observer, vm, error) < 0)
         return -1;
     int r = make(creation, error);
     close(steal_fd(&vm->lock));
@@ -146,6 +152,8 @@ static int create(struct creation *creation, const json_t *parameters, json_t **
     else
         r = answer(creation->context, vm->record.vm_id, ret_result, error);
     pyro_new_vm_finish(vm);
+    if (r == 0)
+        pyro_spare_prepare(creation->context, parameters, &kind);
     return r;
 }
 

@@ -4,6 +4,13 @@
 #include "operation/table.h"
 #include "operation/workspaces.h"
 
+#define LEFT_OUT_FIELD                                                                             \
+    {                                                                                              \
+        .name = "left_out", .type = PYRO_TYPE_STRINGS, .nullable = true,                           \
+        .help = "Places of secrets, like .ssh, that the MCP server does not push; only when "      \
+                "there are some"                                                                   \
+    }
+
 static const struct pyro_field seed_fields[] = {
     {.name = "mode", .type = PYRO_TYPE_STRING, .help = "empty, directory or tar_archive"},
     {.name = "seed_path", .type = PYRO_TYPE_STRING, .nullable = true, .help = "As it was given"},
@@ -12,6 +19,7 @@ static const struct pyro_field seed_fields[] = {
      .type = PYRO_TYPE_INTEGER,
      .help = "Files, directories and links that were put there"},
     {.name = "bytes_written", .type = PYRO_TYPE_INTEGER, .help = "Bytes of files' data"},
+    LEFT_OUT_FIELD,
     {0},
 };
 
@@ -112,6 +120,7 @@ static const struct pyro_field sync_fields[] = {
     {.name = "destination", .type = PYRO_TYPE_STRING, .help = "Where it went in the guest"},
     {.name = "entry_count", .type = PYRO_TYPE_INTEGER, .help = "Entries that were put there"},
     {.name = "bytes_written", .type = PYRO_TYPE_INTEGER, .help = "Bytes of files' data"},
+    LEFT_OUT_FIELD,
     {0},
 };
 

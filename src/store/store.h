@@ -59,6 +59,10 @@ struct pyro_vm_change {
 };
 int pyro_store_vm_update(struct pyro_store *store, const char *vm_id,
                          const struct pyro_vm_change *change, struct pyro_error *error);
+/* A VM that was made in advance is put to use: takes created_at, expires_at, ttl_seconds and
+ * allow_host_compat of `record`. */
+int pyro_store_vm_claim(struct pyro_store *store, const struct pyro_vm_record *record,
+                        struct pyro_error *error);
 /* Deleting what is not there is fine; `ret_deleted` (may be NULL) tells. Its commands go too. */
 int pyro_store_vm_delete(struct pyro_store *store, const char *vm_id, bool *ret_deleted,
                          struct pyro_error *error);

@@ -213,6 +213,24 @@ int pyro_store_vm_update(struct pyro_store *store, const char *vm_id,
     return sqlite3_changes(store->database) > 0 ? 0 : fail_unknown(vm_id, error);
 }
 
+int pyro_store_vm_claim(struct pyro_store *store, const struct pyro_vm_record *record,
+                        struct pyro_error *error)
+{
+    static const char sql[] = "UPDATE vms SET created_at = ?1, expires_at = ?2, ttl_seconds = ?3,"
+                              " allow_host_compat = ?4 WHERE vm_id = ?5";
+    sqlite3_stmt *statement;
+    if (pyro_store_prepare(store, sql, &statement, error) < 0)
+        return -1;
+    sqlite3_bind_double(statement, 1, record->created_at);
+    sqlite3_bind_double(statement, 2, record->expires_at);
+    sqlite3_bind_int64(statement, 3, record->ttl_seconds);
+    sqlite3_bind_int(statement, 4, record->allow_host_compat);
+    pyro_store_bind_text(statement, 5, record->vm_id);
+    if (pyro_store_finish_write(store, statement, "change a VM", error) < 0)
+        return -1;
+    return sqlite3_changes(store->database) > 0 ? 0 : fail_unknown(record->vm_id, error);
+}
+
 int pyro_store_vm_delete(struct pyro_store *store, const char *vm_id, bool *ret_deleted,
                          struct pyro_error *error)
 {

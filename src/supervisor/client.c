@@ -165,6 +165,17 @@ int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
     return *ret_client ? 0 : pyro_error_no_memory(error);
 }
 
+bool pyro_client_is_running(struct pyro_client *client)
+{
+    int r = pyro_client_receive(client, NULL);
+    return (r == 0 || r == -EAGAIN) && client->running && !client->stopped && !client->failed;
+}
+
+int pyro_client_claim(struct pyro_client *client, uint32_t ttl_seconds)
+{
+    return pyro_claim_pack(&client->out, ttl_seconds);
+}
+
 static pid_t peer_of(int fd)
 {
     struct ucred peer;

@@ -80,6 +80,13 @@ int pyro_client_request_exec(struct pyro_client *client, const json_t *request,
                              const struct pyro_exec *exec, const struct pyro_observer *observer,
                              json_t **ret_answer, struct pyro_error *error);
 
+/* Whether the guest ran when it was last heard of: what the supervisor has said since is read. */
+bool pyro_client_is_running(struct pyro_client *client);
+
+/* A VM that was started in advance is put to use: its time is that long from now on. Told to the
+ * supervisor with whatever comes next. 0 or a negative errno. */
+int pyro_client_claim(struct pyro_client *client, uint32_t ttl_seconds);
+
 /* A workspace that is being made is complete: it outlives this client. `seed_json` says how it was
  * seeded. */
 int pyro_client_keep(struct pyro_client *client, const char *seed_json,

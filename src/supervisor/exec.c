@@ -76,11 +76,12 @@ static void ended(void *userdata, const struct pyro_exited *exited)
 static const struct command_owner owner = {
     .started = started, .output = output, .writable = writable, .ended = ended};
 
-/* A workspace's command gets its number; what the host asks of the guest's tree is no command. */
+/* A workspace's command gets its number; what the host asks of the guest's tree is no command, and
+ * what runs before it is complete is its maker's business. */
 static int record(struct exec *exec, const struct pyro_exec *asked)
 {
     struct supervisor *supervisor = exec->supervisor;
-    if (!supervisor->config.is_workspace)
+    if (!supervisor->config.is_workspace || supervisor->config.one_shot)
         return 0;
     history_use(supervisor);
     if (asked->flags & PYRO_EXEC_OWN) {

@@ -160,6 +160,8 @@ static int write_kept_config(const struct supervisor *supervisor, struct pyro_er
     if (pyro_bundle_config_read(supervisor->directory, &config, error) < 0)
         return -1;
     config.one_shot = false;
+    config.ttl_seconds = supervisor->config.ttl_seconds;
+    config.expires_at = supervisor->config.expires_at;
     int r = pyro_bundle_config_write(supervisor->directory, &config, error);
     pyro_bundle_config_finish(&config);
     return r;

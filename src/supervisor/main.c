@@ -46,6 +46,13 @@ static void check_expiry(struct pyro_timer *timer)
                          check_expiry, supervisor);
 }
 
+void expiry_restart(struct supervisor *supervisor, uint32_t ttl_seconds)
+{
+    supervisor->config.ttl_seconds = ttl_seconds;
+    supervisor->config.expires_at = pyro_wall_seconds() + ttl_seconds;
+    pyro_timer_start(&supervisor->loop, &supervisor->expiry, 0, check_expiry, supervisor);
+}
+
 static int watch(struct supervisor *supervisor)
 {
     int fd = pyro_signal_open(signals);

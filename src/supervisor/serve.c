@@ -113,6 +113,17 @@ static int keep(struct client *client, const struct pyro_frame *frame)
     return 0;
 }
 
+/* Whoever started the VM in advance puts it to use now. */
+static int claim(struct client *client, const struct pyro_frame *frame)
+{
+    struct supervisor *supervisor = client->supervisor;
+    uint32_t ttl_seconds;
+    if (!client->is_owner || pyro_u32_unpack(frame->payload, frame->length, &ttl_seconds) < 0)
+        return -EPROTO;
+    expiry_restart(supervisor, ttl_seconds);
+    return 0;
+}
+
 static int take_frame(struct client *client, const struct pyro_frame *frame)
 {
     switch (frame->type) {
@@ -122,6 +133,8 @@ static int take_frame(struct client *client, const struct pyro_frame *frame)
         return freeze(client);
     case PYRO_FRAME_KEEP:
         return keep(client, frame);
+    case PYRO_FRAME_CLAIM:
+        return claim(client, frame);
     case PYRO_FRAME_EXEC:
         return exec_begin(client, frame);
     case PYRO_FRAME_ATTACH:

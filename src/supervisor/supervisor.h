@@ -186,6 +186,10 @@ struct supervisor {
     unsigned session_count, waiter_count;
 };
 
+/* main.c */
+/* The VM's time is that long from now on. */
+void expiry_restart(struct supervisor *supervisor, uint32_t ttl_seconds);
+
 /* life.c */
 void life_event(struct supervisor *supervisor, enum event event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

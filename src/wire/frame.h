@@ -55,7 +55,8 @@ enum pyro_frame_sender {
     X(RESIZE, 22, PYRO_TO_GUEST, 8, 8)                                                             \
     X(ATTACH, 23, PYRO_FROM_CLIENT, 1, PYRO_FRAME_PAYLOAD_MAX)                                     \
     X(REQUEST, 24, PYRO_FROM_CLIENT, 2, PYRO_FRAME_PAYLOAD_MAX)                                    \
-    X(ANSWER, 25, PYRO_TO_CLIENT, 2, PYRO_FRAME_PAYLOAD_MAX)
+    X(ANSWER, 25, PYRO_TO_CLIENT, 2, PYRO_FRAME_PAYLOAD_MAX)                                       \
+    X(CLAIM, 26, PYRO_FROM_CLIENT, 4, 4)
 
 enum pyro_frame_type {
 #define X(name, number, senders, smallest, largest) PYRO_FRAME_##name = number,

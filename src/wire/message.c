@@ -309,6 +309,11 @@ int pyro_recorded_pack(struct pyro_buffer *out, uint32_t stream, uint32_t sequen
     return pack_u32(out, PYRO_FRAME_RECORDED, PYRO_CHANNEL_NONE, stream, sequence);
 }
 
+int pyro_claim_pack(struct pyro_buffer *out, uint32_t ttl_seconds)
+{
+    return pack_u32(out, PYRO_FRAME_CLAIM, PYRO_CHANNEL_NONE, 0, ttl_seconds);
+}
+
 int pyro_keep_pack(struct pyro_buffer *out, const char *seed_json)
 {
     struct draft draft;

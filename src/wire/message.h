@@ -29,7 +29,7 @@ struct pyro_setup {
     uint8_t entropy[PYRO_ENTROPY_SIZE]; /* credited to the kernel's generator, which is reseeded */
     char hostname[64];
     char machine_id[33]; /* 32 hex digits */
-    bool durable; /* the disk outlives the guest: writes reach it in their order */
+    bool durable;        /* the disk outlives the guest: writes reach it in their order */
     bool has_network;
     uint8_t mac[PYRO_MAC_SIZE];
     uint32_t address, gateway, dns; /* IPv4, host byte order: 10.0.2.15 is 0x0a00020f */
@@ -77,7 +77,7 @@ struct pyro_exec {
     char **environment; /* NAME=value, added to the agent's defaults */
     const char *directory;
     struct pyro_terminal_size terminal; /* with PYRO_EXEC_TERMINAL only */
-    char *storage; /* owned; NULL in one that is to be packed */
+    char *storage;                      /* owned; NULL in one that is to be packed */
 };
 
 enum { PYRO_STATUS_TIMED_OUT = 124 }; /* as timeout(1) has it */
@@ -149,7 +149,9 @@ int pyro_started_pack(struct pyro_buffer *out, uint32_t stream, uint32_t pid);
 int pyro_credit_pack(struct pyro_buffer *out, uint32_t stream, unsigned channel, uint32_t bytes);
 /* A workspace's command was written down under this number. */
 int pyro_recorded_pack(struct pyro_buffer *out, uint32_t stream, uint32_t sequence);
-/* The one u32 of STARTED, CREDIT, RECORDED and SIGNAL. */
+/* The VM's time is `ttl_seconds` from now on. */
+int pyro_claim_pack(struct pyro_buffer *out, uint32_t ttl_seconds);
+/* The one u32 of STARTED, CREDIT, RECORDED, SIGNAL and CLAIM. */
 int pyro_u32_unpack(const uint8_t *payload, size_t size, uint32_t *ret_value);
 int pyro_exited_pack(struct pyro_buffer *out, uint32_t stream, const struct pyro_exited *exited);
 int pyro_exited_unpack(const uint8_t *payload, size_t size, struct pyro_exited *ret_exited);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/text.h"
 #include "workspace/show.h"
 #include "workspace/source_kind.h"
 
@@ -126,6 +127,7 @@ void pyro_tree_source_close(struct pyro_tree_source *source)
         return;
     source->kind->finish(source);
     pyro_directories_finish(&source->directories);
+    json_decref(source->left_out);
     free(source->given);
     free(source);
 }
@@ -133,6 +135,16 @@ void pyro_tree_source_close(struct pyro_tree_source *source)
 const char *pyro_tree_source_mode(const struct pyro_tree_source *source)
 {
     return source->kind->mode;
+}
+
+void pyro_tree_source_leave_out(struct pyro_tree_source *source, const char *const *names)
+{
+    source->names_to_leave_out = names;
+}
+
+json_t *pyro_tree_source_left_out(const struct pyro_tree_source *source)
+{
+    return source->left_out;
 }
 
 /* ---- records ---- */
@@ -188,6 +200,27 @@ int pyro_tree_source_next(struct pyro_tree_source *source, struct pyro_tree_reco
 }
 
 /* ---- for the kinds ---- */
+
+static bool is_to_be_left_out(const struct pyro_tree_source *source, const char *name)
+{
+    const char *const *at = source->names_to_leave_out;
+    while (at && *at && strcmp(*at, name) != 0)
+        at++;
+    return at && *at;
+}
+
+bool pyro_source_leaves_out(struct pyro_tree_source *source, const char *name)
+{
+    enum { NOTED = 100 };
+    if (!is_to_be_left_out(source, name))
+        return false;
+    cleanup_free char *path = pyro_text_to_utf8(source->path, strlen(source->path), NULL);
+    if (!source->left_out)
+        source->left_out = json_array();
+    if (path && json_array_size(source->left_out) < NOTED)
+        json_array_append_new(source->left_out, json_string(path));
+    return true;
+}
 
 /* "cannot push 'GIVEN': 'PATH': REASON" */
 static int set_error(const struct pyro_tree_source *source, enum pyro_error_code code,

@@ -3,6 +3,8 @@
 #ifndef PYRO_WORKSPACE_SOURCE_H
 #define PYRO_WORKSPACE_SOURCE_H
 
+#include <jansson.h>
+
 #include "base/error.h"
 #include "base/home.h"
 #include "wire/tree.h"
@@ -26,6 +28,12 @@ int pyro_tree_source_open_held(const struct pyro_home *home, int held, const cha
                                const char *field, struct pyro_tree_source **ret_source,
                                struct pyro_error *error);
 void pyro_tree_source_close(struct pyro_tree_source *source);
+
+/* What has one of these names is left out of a directory, however deep, with all below it; the root
+ * itself was named. `names` ends with NULL and stays the caller's. */
+void pyro_tree_source_leave_out(struct pyro_tree_source *source, const char *const *names);
+/* The paths that were left out so far, the first hundred; borrowed, NULL: none. */
+json_t *pyro_tree_source_left_out(const struct pyro_tree_source *source);
 
 /* "directory" or "tar_archive". */
 const char *pyro_tree_source_mode(const struct pyro_tree_source *source);

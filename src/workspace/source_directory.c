@@ -289,6 +289,7 @@ static int set_path(struct directory_source *self, size_t length, const char *na
     return 0;
 }
 
+/* 1; 0: it is left out. */
 static int take_entry(struct directory_source *self, struct pyro_tree_record *record,
                       struct pyro_error *error)
 {
@@ -298,6 +299,8 @@ static int take_entry(struct directory_source *self, struct pyro_tree_record *re
     *self->source.target = '\0';
     if (set_path(self, level->path_length, name, error) < 0)
         return -1;
+    if (pyro_source_leaves_out(&self->source, name))
+        return 0;
     if (fstatat(self->directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return failed(self, errno, error);
     switch (status.st_mode & S_IFMT) {
@@ -343,12 +346,15 @@ static int next(struct pyro_tree_source *source, struct pyro_tree_record *record
         return take_data(self, record, error);
     for (;;) {
         const struct level *level = &self->levels[self->depth - 1];
+        int r = 0;
         if (level->next < level->listing.count)
-            return take_entry(self, record, error);
-        if (self->depth == 1)
+            r = take_entry(self, record, error);
+        else if (self->depth == 1)
             return 0;
-        if (leave(self, error) < 0)
-            return -1;
+        else
+            r = leave(self, error);
+        if (r != 0)
+            return r;
     }
 }
 

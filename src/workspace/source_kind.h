@@ -31,6 +31,8 @@ struct pyro_tree_source {
     size_t times_left;                            /* of them, whose TIMES are still to come */
     bool is_listed;                               /* all but the TIMES are handed out */
     uint64_t entry_count, data_bytes, size_bytes; /* handed out; the last one with holes */
+    const char *const *names_to_leave_out;        /* NULL: none */
+    json_t *left_out;                             /* NULL: nothing */
     char path[PYRO_TREE_PATH_MAX + 1];            /* of the entry that is looked at */
     char target[PYRO_TREE_PATH_MAX + 1];
 };
@@ -49,6 +51,9 @@ int pyro_source_archive_open(const struct pyro_home *home, int fd, const char *g
 /* The one thing that the archive module shows; the name is looked up. */
 #define PYRO_SOURCE_ARCHIVE_SYMBOL "pyro_source_archive_open_here"
 __attribute__((visibility("default"))) pyro_source_open_function pyro_source_archive_open_here;
+
+/* Whether an entry of that name is to be left out. `source->path` is its path, which is noted. */
+bool pyro_source_leaves_out(struct pyro_tree_source *source, const char *name);
 
 /* Sets up the common part of a struct that is all zeros. */
 int pyro_source_init(struct pyro_tree_source *source, const struct pyro_tree_source_kind *kind,

@@ -109,9 +109,17 @@ def test_every_tool(pyro, tools, tmp_path, monkeypatch):
     (tmp_path / "project" / "seed" / "file").write_text("first\n")
     tools("vm_list_environments")
     use_vm(tools)
+    for secret in (".ssh/id_ed25519", "seed/.ssh/id_ed25519", "seed/deep/er/.aws/credentials", "seed/deep/.cargo/config.toml"):
+        (tmp_path / "project" / secret).parent.mkdir(parents=True)
+        (tmp_path / "project" / secret).write_text("of interest to others\n")
     created = tools("workspace_create", environment=BASE, mem_mib=256, seed_path="seed")
+    assert created["workspace_seed"]["left_out"] == [".ssh", "deep/er/.aws"]
     workspace = {"workspace_id": created["workspace_id"]}
     try:
+        listed = tools("workspace_exec", command="find . -type f", **workspace)["stdout"].split()
+        assert sorted(listed) == ["./deep/.cargo/config.toml", "./file"]
+        pushed = tools("workspace_sync_push", source_path=".", dest="again", **workspace)["workspace_sync"]
+        assert pushed["left_out"] == [".ssh", "seed/.ssh", "seed/deep/er/.aws"]
         use_files(tools, workspace)
         use_service(tools, workspace)
         use_shell(tools, workspace)

@@ -45,7 +45,9 @@ static const struct pyro_operation probe = {
     .name = "test_probe", .cli = "probe", .parameters = probe_parameters};
 
 static const struct pyro_parameter plain_parameters[] = {
-    {.name = "label", .type = PYRO_TYPE_STRING, .positional = true}, {0}};
+    {.name = "label", .type = PYRO_TYPE_STRING, .positional = true},
+    {.name = "listen", .type = PYRO_TYPE_STRING, .bare = "here"},
+    {0}};
 
 static const struct pyro_operation plain = {
     .name = "test_plain", .cli = "plain", .parameters = plain_parameters};
@@ -102,6 +104,11 @@ static void test_good(void)
               "{\"command\":[\"x\"],\"environment\":\"e\",\"label\":\"\"}");
     is_parsed(&plain, WORDS("-"), "{\"label\":\"-\"}");
     is_parsed(&plain, WORDS("x", "--"), "{\"label\":\"x\"}");
+    is_parsed(&plain, WORDS("--listen"), "{\"listen\":\"here\"}");
+    is_parsed(&plain, WORDS("--listen", "--json"), "{\"listen\":\"here\"}");
+    is_parsed(&plain, WORDS("x", "--listen", "--"), "{\"label\":\"x\",\"listen\":\"here\"}");
+    is_parsed(&plain, WORDS("--listen", "there", "x"), "{\"label\":\"x\",\"listen\":\"there\"}");
+    is_parsed(&plain, WORDS("--listen=", "x"), "{\"label\":\"x\",\"listen\":\"\"}");
     is_int(parse(&operation, WORDS("--vcpu-count", "0", "--help")), 0, "--help wins");
     ok(request.help && !request.given, "and nothing is called");
 }
