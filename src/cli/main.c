@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/parse.h"
 
@@ -119,6 +120,10 @@ static int dispatch(char *const *words, size_t count)
     }
     if (strcmp(words[0], "help") == 0)
         return help(&cli, words + 1, count - 1);
+    if (strcmp(words[0], "complete") == 0) {
+        cli_complete(stdout, pyro_operations, words + 1, count - 1);
+        return 0;
+    }
     cli.operation = cli_command_find(pyro_operations, words, count, &used);
     if (cli.operation)
         return run_operation(&cli, words + used, count - used);
