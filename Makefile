@@ -39,8 +39,10 @@ bench:
 	@python3 bench/warm_up.py
 	@python3 bench/busy_boots.py
 
-install: build
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+install: $(BUILD)/build.ninja
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@$(MAKE) --no-print-directory build
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
 
 clean:
 	@rm -rf $(BUILD)

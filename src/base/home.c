@@ -1,5 +1,6 @@
 #include "base/home.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -9,12 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/directories.h"
 #include "base/fd.h"
 #include "base/text.h"
-
-#ifndef PYRO_LIBEXECDIR
-#define PYRO_LIBEXECDIR "/usr/local/libexec/pyro"
-#endif
 
 static char *default_path(void)
 {
@@ -46,25 +44,43 @@ static bool holds_agent(const char *directory)
     return agent && access(agent, R_OK) == 0;
 }
 
-/* Beside the running program (a build tree), in ../libexec/pyro (a moved installation), or where
- * the installation was configured to put them. */
+/* Where an installation has its programs, seen from one of its files: beside it (a build tree), or
+ * PREFIX/libexec/pyro, from PREFIX/bin, PREFIX/lib and PREFIX/lib/TRIPLET. NULL: not there. */
+static char *find_near(const char *file)
+{
+    static const char *const ways[] = {".", "../libexec/pyro", "../../libexec/pyro"};
+    const char *slash = strrchr(file, '/');
+    for (size_t i = 0; slash && i < ARRAY_SIZE(ways); i++) {
+        char *directory = pyro_text_format("%.*s/%s", (int)(slash - file), file, ways[i]);
+        cleanup_free char *real = directory ? realpath(directory, NULL) : NULL;
+        free(directory);
+        if (real && holds_agent(real))
+            return steal_pointer(&real);
+    }
+    return NULL;
+}
+
+/* The file that this code was loaded from: the library, or the program. To be freed. A name that is
+ * not absolute is one that the caller made up, and says nothing. */
+static char *own_file(void)
+{
+    static const char here;
+    Dl_info info;
+    bool known = dladdr(&here, &info) != 0 && info.dli_fname && info.dli_fname[0] == '/';
+    return known ? realpath(info.dli_fname, NULL) : NULL;
+}
+
+/* Near the library or the program that runs, so that an installation can be moved, or where it was
+ * configured to put them. */
 static char *find_libexec(void)
 {
-    char program[4096];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    if (length > 0) {
-        program[length] = '\0';
-        char *slash = strrchr(program, '/');
-        *slash = '\0';
-        if (holds_agent(program))
-            return strdup(program);
-        char *beside = pyro_text_format("%s/../libexec/pyro", program);
-        if (beside && holds_agent(beside))
-            return beside;
-        free(beside);
-    }
+    cleanup_free char *own = own_file();
+    char *found = own ? find_near(own) : NULL;
+    cleanup_free char *program = found ? NULL : realpath("/proc/self/exe", NULL);
+    if (program)
+        found = find_near(program);
     /* If it is not there either, doctor and the first start say so. */
-    return strdup(PYRO_LIBEXECDIR);
+    return found ? found : strdup(PYRO_LIBEXECDIR);
 }
 
 int pyro_home_init(struct pyro_home *home, const char *path, const char *libexec,
