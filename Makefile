@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: help demo build test bench install clean
+.PHONY: help demo build test bench install deb clean
 
 help:
 	@echo "make demo     install what is missing, build, get debian:12, run git in a guest"
@@ -11,6 +11,7 @@ help:
 	@echo "make test     install what the tests need and run them all"
 	@echo "make bench    measure, and write the figures to bench/results/"
 	@echo "make install  install under PREFIX=$(PREFIX) (DESTDIR is honoured)"
+	@echo "make deb      build Debian packages into build/deb/"
 
 demo:
 	@scripts/setup build run
@@ -26,7 +27,7 @@ $(BUILD)/build.ninja:
 	@mv $(BUILD)-setup.log $(BUILD)/setup.log
 
 test:
-	@scripts/setup build run test
+	@scripts/setup build run test deb
 	@python3 tests/run.py
 
 bench:
@@ -43,6 +44,10 @@ install: $(BUILD)/build.ninja
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
 	@$(MAKE) --no-print-directory build
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
+
+deb:
+	@scripts/setup build deb
+	@scripts/deb
 
 clean:
 	@rm -rf $(BUILD)

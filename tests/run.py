@@ -2,7 +2,7 @@
 """Runs all tests and ends with one line: N passed, N failed (, N skipped).
 
     tests/run.py            everything, as `make test` does
-    tests/run.py STEP …     only these: build layers unit sanitize fuzz guest
+    tests/run.py STEP …     only these: build layers unit sanitize fuzz deb guest
 
 The guest tests run as whoever calls and, when that is root, as an ordinary user made for it.
 """
@@ -26,6 +26,7 @@ ONCE_AS_CALLER = (
     "test_template_damage.py", "test_template_fallback.py", "test_template_making.py", "test_template_room.py",
     "test_workspace_kill.py", "test_agent_sessions.py", "test_services.py", "test_shells.py", "test_mcp_stdio.py", "test_mcp_tools.py",
     "test_mcp_spare.py", "test_mcp_http.py", "test_mcp_config.py", "test_demo.py", "test_demo_ollama.py",
+    "test_first_run.py",
 )  # fmt: skip
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -121,6 +122,12 @@ def fuzz():
             print(log.stdout[-4000:].decode(errors="replace"))
 
 
+def deb():
+    """The Debian packages: built, accepted by lintian, and unpacked they are what is installed."""
+    if check("the packages are built, and lintian accepts them", run(ROOT / "scripts" / "deb") == 0):
+        check("test_packages.py", run(sys.executable, ROOT / "tests" / "test_packages.py", ROOT / "build" / "deb") == 0)
+
+
 def pytest(tests, report, env, prefix=(), skip=()):
     """Starts pytest on a directory; its output goes to a file beside the report."""
     log = open(f"{report}.log", "wb")
@@ -187,7 +194,7 @@ def guest():
             finish_pytest(*run_)
 
 
-STEPS = (build, layers, unit, sanitize, fuzz, guest)
+STEPS = (build, layers, unit, sanitize, fuzz, deb, guest)
 
 
 def main():
