@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "mcp/known.h"
 #include "mcp/server.h"
 
 enum {
@@ -28,6 +29,7 @@ struct pyro_mcp_calls {
     pthread_cond_t wanted; /* there is a call to begin, or none will come */
     pthread_cond_t ended;  /* one call less */
     struct pyro_mcp_call_state *first, *last;
+    struct pyro_mcp_known known;
     size_t count, waiting, idle_threads, thread_count;
     pthread_t threads[PYRO_MCP_THREADS_MAX];
     bool closing;
@@ -39,7 +41,8 @@ void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_opt
 void pyro_mcp_calls_send(struct pyro_mcp_calls *calls, struct pyro_mcp_sink *sink,
                          const char *line);
 
-/* Takes over the request, which becomes empty, and has the tool called in a thread. The sink must
+/* Takes over the request, which becomes empty, and has the tool called in a thread, unless what it
+ * would answer is known. The sink must
  * stay until it was told the call's end, which may be before this returns. */
 void pyro_mcp_calls_begin(struct pyro_mcp_calls *calls, struct pyro_mcp_message *request,
                           const struct pyro_operation *tool, struct pyro_mcp_sink *sink);
