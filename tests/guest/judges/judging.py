@@ -13,13 +13,20 @@ class Judges:
     def __init__(self, place):
         self.venv, self.packages = place / "venv" / "bin", place / "node_modules"
 
-    def run(self, pyro, *words, **keywords):
-        """Runs a judge whose server is to be `pyro`'s."""
+    def start(self, pyro, *words, **keywords):
+        """Starts a judge whose server is to be `pyro`'s."""
         env = {**pyro.env, "PATH": f"{self.venv}{os.pathsep}{os.environ['PATH']}", "NODE_PATH": str(self.packages)}
-        return subprocess.run(
-            [str(word) for word in words], env=env, stdin=subprocess.DEVNULL, text=True, timeout=300,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords,
-        )  # fmt: skip
+        return subprocess.Popen([str(word) for word in words], env=env, stdin=subprocess.DEVNULL, **keywords)
+
+    def run(self, pyro, *words, timeout=300, **keywords):
+        """Waits for its verdict."""
+        with self.start(pyro, *words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords) as judge:
+            try:
+                out, err = judge.communicate(timeout=timeout)
+            except BaseException:
+                judge.kill()
+                raise
+        return subprocess.CompletedProcess(words, judge.returncode, out, err)
 
 
 @pytest.fixture(scope="session")
