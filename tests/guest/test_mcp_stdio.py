@@ -163,7 +163,21 @@ def test_no_such_root(empty):
 RUBBISH = [
     b"garbage", b"\xff\xfe\0\x01", b"{", b"}", b"[]", b"null", b"7", b'"x"', b"\0",
     b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]',
+    b'[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}]',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping"}{"jsonrpc":"2.0","id":2,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping"} x',
+    b'\xef\xbb\xbf{"jsonrpc":"2.0","id":1,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping\xc3"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"\xed\xa0\x80"}}',
+    b'{"jsonrpc":"2.0","id":1,"method":"p\0ing"}',
+    b'{"jsonrpc":"1.0","id":1,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":[1],"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":true,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":NaN}}',
     b'{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"vm_status","arguments":{"vm_id":"a","vm_id":"b"}}}',
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"vm_status","arguments":{"vm_id":"\\udfff"}}}',
     b'{"jsonrpc":"2.0","id":null,"method":"ping"}',
     b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}',
     b'{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}',
@@ -213,8 +227,14 @@ def test_many_calls(client):
     assert sorted(client.line()["id"] for _ in range(200)) == list(range(200))
 
 
-def test_half_a_message(client):
-    client.write(b'{"jsonrpc":"2.0","id":1,"method":"pi')
+@pytest.mark.parametrize("size", [36, 10_000_000, 20_000_000])
+def test_half_a_message(client, size):
+    client.request("ping", id="before")
+    client.write((b'{"jsonrpc":"2.0","id":1,"method":"pi' + b"i" * size)[:size])
+    assert client.end() == ([{"jsonrpc": "2.0", "id": "before", "result": {}}], 0)
+
+
+def test_nothing_at_all(client):
     assert client.end() == ([], 0)
 
 
