@@ -144,8 +144,15 @@ static void on_progress(void *userdata, const struct pyro_progress *step)
     pthread_mutex_unlock(&call->calls->lock);
 }
 
-/* The line to send. */
-static char *run(struct pyro_mcp_call_state *call)
+void pyro_mcp_call_say(struct pyro_mcp_call_state *call, const char *line)
+{
+    pthread_mutex_lock(&call->calls->lock);
+    if (line && !call->is_cancelled)
+        call->sink->send(call->sink, line);
+    pthread_mutex_unlock(&call->calls->lock);
+}
+
+static char *call_tool(struct pyro_mcp_call_state *call)
 {
     const struct pyro_mcp_message *request = &call->request;
     const struct pyro_observer observer = {
@@ -158,9 +165,20 @@ static char *run(struct pyro_mcp_call_state *call)
     cleanup_json json_t *result = pyro_mcp_call(
         call->calls->options, call->tool, pyro_mcp_arguments(request), request->era, &observer);
     cleanup_free char *text = result ? pyro_mcp_dump(result) : NULL;
-    if (text)
-        return pyro_mcp_reply(request->id, text);
-    return pyro_mcp_reply_error(request->id, PYRO_MCP_BUG, NULL, "Out of memory");
+    return text ? pyro_mcp_reply(request->id, text) : NULL;
+}
+
+/* The line to send. */
+static char *run(struct pyro_mcp_call_state *call)
+{
+    const struct pyro_mcp_extra *extra = call->calls->options->extra;
+    char *line = NULL;
+    if (call->tool)
+        line = call_tool(call);
+    else if (extra)
+        line = extra->answer(&call->request, call);
+    return line ? line
+                : pyro_mcp_reply_error(call->request.id, PYRO_MCP_BUG, NULL, "Out of memory");
 }
 
 static struct pyro_mcp_call_state *find_waiting_locked(struct pyro_mcp_calls *calls)
