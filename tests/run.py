@@ -2,7 +2,7 @@
 """Runs all tests and ends with one line: N passed, N failed (, N skipped).
 
     tests/run.py            everything, as `make test` does
-    tests/run.py STEP …     only these: build layers unit sanitize fuzz guest
+    tests/run.py STEP …     only these: build layers unit sanitize fuzz guest judges
 
 The guest tests run as whoever calls and, when that is root, as an ordinary user made for it.
 """
@@ -126,7 +126,7 @@ def pytest(tests, report, env, prefix=(), skip=()):
     log = open(f"{report}.log", "wb")
     words = [*prefix, "/usr/bin/python3", "-m", "pytest", "-q", "-ra", "--durations=8",
              "-p", "no:cacheprovider", f"--junitxml={report}", tests]  # fmt: skip
-    words += [f"--ignore={tests}/{name}" for name in skip]
+    words += [f"--ignore={tests}/{name}" for name in (*skip, "judges")]
     return subprocess.Popen([str(word) for word in words], env=env, cwd=tests, stdout=log,
                             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # fmt: skip
 
@@ -187,7 +187,20 @@ def guest():
             finish_pytest(*run_)
 
 
-STEPS = (build, layers, unit, sanitize, fuzz, guest)
+def judges():
+    """The MCP server before judges that others wrote."""
+    place, tests = ROOT / "build" / "judges", ROOT / "tests" / "guest" / "judges"
+    if not check("installs the judges", run(sys.executable, tests / "install.py", place) == 0):
+        return
+    with tempfile.TemporaryDirectory(prefix="pyro-judges-") as name:
+        home = pathlib.Path(name) / "home"
+        env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYRO_TEST_BUILD=str(ROOT / "build"),
+                   PYRO_TEST_HOME=str(home), PYRO_TEST_JUDGES=str(place))  # fmt: skip
+        report = pathlib.Path(name) / "report.xml"
+        finish_pytest("before the judges", pytest(tests, report, env), report)
+
+
+STEPS = (build, layers, unit, sanitize, fuzz, guest, judges)
 
 
 def main():

@@ -145,8 +145,15 @@ static void on_progress(void *userdata, const struct pyro_progress *step)
     pthread_mutex_unlock(&call->calls->lock);
 }
 
-/* The line to send. */
-static char *run(struct pyro_mcp_call_state *call)
+void pyro_mcp_call_say(struct pyro_mcp_call_state *call, const char *line)
+{
+    pthread_mutex_lock(&call->calls->lock);
+    if (line && !call->is_cancelled)
+        call->sink->send(call->sink, line);
+    pthread_mutex_unlock(&call->calls->lock);
+}
+
+static char *call_tool(struct pyro_mcp_call_state *call)
 {
     const struct pyro_mcp_message *request = &call->request;
     const struct pyro_observer observer = {
@@ -165,9 +172,20 @@ static char *run(struct pyro_mcp_call_state *call)
     if (is_lasting && text && !json_object_get(result, "isError"))
         pyro_mcp_known_end(known, call->tool, request->era, &mark, text);
     pyro_buffer_finish(&mark);
-    if (text)
-        return pyro_mcp_reply(request->id, text);
-    return pyro_mcp_reply_error(request->id, PYRO_MCP_BUG, NULL, "Out of memory");
+    return text ? pyro_mcp_reply(request->id, text) : NULL;
+}
+
+/* The line to send. */
+static char *run(struct pyro_mcp_call_state *call)
+{
+    const struct pyro_mcp_extra *extra = call->calls->options->extra;
+    char *line = NULL;
+    if (call->tool)
+        line = call_tool(call);
+    else if (extra)
+        line = extra->answer(&call->request, call);
+    return line ? line
+                : pyro_mcp_reply_error(call->request.id, PYRO_MCP_BUG, NULL, "Out of memory");
 }
 
 static struct pyro_mcp_call_state *find_waiting_locked(struct pyro_mcp_calls *calls)
@@ -281,7 +299,7 @@ static void begin_locked(struct pyro_mcp_calls *calls, struct pyro_mcp_message *
 void pyro_mcp_calls_begin(struct pyro_mcp_calls *calls, struct pyro_mcp_message *request,
                           const struct pyro_operation *tool, struct pyro_mcp_sink *sink)
 {
-    cleanup_free char *known = pyro_mcp_known_reply(&calls->known, tool, request);
+    cleanup_free char *known = tool ? pyro_mcp_known_reply(&calls->known, tool, request) : NULL;
     pthread_mutex_lock(&calls->lock);
     if (known)
         sink->finish(sink, known);

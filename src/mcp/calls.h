@@ -12,8 +12,6 @@ enum {
     PYRO_MCP_CALLS_MAX = 1024, /* with those that wait */
 };
 
-struct pyro_mcp_call_state;
-
 /* Where lines go. Both are called with the lock of the calls held: so lines stay whole, and nothing
  * follows a call's result or its cancellation. Neither may call anything of the calls. */
 struct pyro_mcp_sink {
@@ -42,10 +40,14 @@ void pyro_mcp_calls_send(struct pyro_mcp_calls *calls, struct pyro_mcp_sink *sin
                          const char *line);
 
 /* Takes over the request, which becomes empty, and has the tool called in a thread, unless what it
- * would answer is known. The sink must
+ * would answer is known; NULL: has the options' extra answer it, where there is one. The sink must
  * stay until it was told the call's end, which may be before this returns. */
 void pyro_mcp_calls_begin(struct pyro_mcp_calls *calls, struct pyro_mcp_message *request,
                           const struct pyro_operation *tool, struct pyro_mcp_sink *sink);
+
+/* Sends a line on the way to the reply. For the call's thread; NULL (memory ran out) is left out.
+ */
+void pyro_mcp_call_say(struct pyro_mcp_call_state *call, const char *line);
 
 /* Stops the call that the sink knows by that id (NULL: whatever its id); nothing more is sent for
  * it. One that is not known is ignored. */

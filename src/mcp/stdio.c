@@ -60,10 +60,10 @@ static void take_request(struct session *session, struct pyro_mcp_message *messa
 {
     const struct pyro_operation *tool;
     cleanup_free char *reply = pyro_mcp_server_take(&session->server, message, &tool);
-    if (tool)
-        pyro_mcp_calls_begin(&session->calls, message, tool, &session->sink);
-    else
+    if (reply)
         pyro_mcp_calls_send(&session->calls, &session->sink, reply);
+    else
+        pyro_mcp_calls_begin(&session->calls, message, tool, &session->sink);
 }
 
 static void take_line(struct session *session, const char *line, size_t size)
@@ -78,6 +78,8 @@ static void take_line(struct session *session, const char *line, size_t size)
         take_request(session, &message);
     else if (message.kind == PYRO_MCP_NOTIFICATION)
         take_notification(session, &message);
+    else
+        pyro_mcp_server_hear(&session->server, &message);
     pyro_mcp_message_finish(&message);
 }
 
