@@ -22,6 +22,8 @@ def serve(pyro):
 
     yield start
     for client in clients:
+        if client.process.poll() is None and not client.process.stdin.closed:
+            client.end()
         client.__exit__()
     pyro.assert_nothing_left(5)
 
