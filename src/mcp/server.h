@@ -28,7 +28,9 @@ struct pyro_mcp_options {
     bool allow_host_compat;
     const struct pyro_mcp_paths *paths; /* of this host, for tools that take some */
     const struct pyro_mcp_extra *extra; /* NULL: there is nothing but operations */
-    struct pyro_spares *spares;         /* NULL: none */
+    unsigned spare_seconds;             /* how long an unused spare is kept; 0: none is made */
+    struct pyro_spares *spares; /* made by what serves: HTTP's module has a core of its own, and
+                                   neither may touch what the other opened */
 };
 
 struct pyro_mcp_server {

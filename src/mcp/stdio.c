@@ -10,6 +10,7 @@
 
 #include "mcp/calls.h"
 #include "mcp/lines.h"
+#include "operation/spare.h"
 
 enum {
     PATIENCE_MS = 300, /* after the last message: a pipe that was written at once is answered */
@@ -158,8 +159,8 @@ static void serve(struct session *session, const struct pyro_mcp_options *option
     pyro_mcp_server_finish(&session->server);
 }
 
-int pyro_mcp_serve_stdio(const struct pyro_mcp_options *options, int stop_fd,
-                         struct pyro_error *error)
+static int serve_pipes(const struct pyro_mcp_options *options, int stop_fd,
+                       struct pyro_error *error)
 {
     struct session session = {.sink = {send_line, send_line}, .stop_fd = stop_fd};
     cleanup_close int in = -1, out = -1;
@@ -171,4 +172,15 @@ int pyro_mcp_serve_stdio(const struct pyro_mcp_options *options, int stop_fd,
     session.out_fd = out;
     serve(&session, options);
     return 0;
+}
+
+int pyro_mcp_serve_stdio(const struct pyro_mcp_options *options, int stop_fd,
+                         struct pyro_error *error)
+{
+    struct pyro_mcp_options own = *options;
+    if (own.spare_seconds > 0 && pyro_spares_create(own.spare_seconds, &own.spares, error) < 0)
+        return -1;
+    int r = serve_pipes(&own, stop_fd, error);
+    pyro_spares_destroy(own.spares);
+    return r;
 }

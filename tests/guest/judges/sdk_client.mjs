@@ -1,5 +1,5 @@
-// The official TypeScript SDK's clients: sdk_client.mjs sdk|client ERA PYRO, in a directory with a `seed`. `sdk` is its
-// line 1.x, `client` its line 2.x. Prints what it saw as JSON. They validate results against output schemas by
+// The official TypeScript SDK's clients: sdk_client.mjs sdk|client ERA SERVER, in a directory with a `seed`; the server
+// is a program or a URL. `sdk` is the line 1.x, `client` the line 2.x. Prints what it saw as JSON. They validate results against output schemas by
 // themselves, and throw what does not fit.
 
 import assert from "node:assert/strict";
@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const [line, era, pyro] = process.argv.slice(2);
+const [line, era, server] = process.argv.slice(2);
 const story = JSON.parse(readFileSync(new URL("story.json", import.meta.url)));
 const running = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep 432[1]'";
 
@@ -17,19 +17,30 @@ async function load(name) {
   return import(pathToFileURL(createRequire(import.meta.url).resolve(name)));
 }
 
-async function connect() {
-  const v1 = line === "sdk";
-  const { Client } = await load(v1 ? "@modelcontextprotocol/sdk/client/index.js" : "@modelcontextprotocol/client");
+const v1 = line === "sdk";
+
+async function transport() {
+  if (server.startsWith("http://")) {
+    const { StreamableHTTPClientTransport } = await load(
+      v1 ? "@modelcontextprotocol/sdk/client/streamableHttp.js" : "@modelcontextprotocol/client",
+    );
+    return new StreamableHTTPClientTransport(new URL(server));
+  }
   const { StdioClientTransport } = await load(
     v1 ? "@modelcontextprotocol/sdk/client/stdio.js" : "@modelcontextprotocol/client/stdio",
   );
+  return new StdioClientTransport({
+    command: server, args: ["mcp", "serve"], env: { ...process.env }, stderr: "inherit",
+  });
+}
+
+async function connect() {
+  const { Client } = await load(v1 ? "@modelcontextprotocol/sdk/client/index.js" : "@modelcontextprotocol/client");
   const mode = era === "modern" ? { pin: "2026-07-28" } : era;
   const client = new Client({ name: "judge", version: "1" }, v1 ? {} : { versionNegotiation: { mode } });
   client.complaints = [];
   client.onerror = (error) => client.complaints.push(error.message);
-  await client.connect(
-    new StdioClientTransport({ command: pyro, args: ["mcp", "serve"], env: { ...process.env }, stderr: "inherit" }),
-  );
+  await client.connect(await transport());
   client.call = (name, args, options) =>
     v1 ? client.callTool({ name, arguments: args }, undefined, options) : client.callTool({ name, arguments: args }, options);
   return client;

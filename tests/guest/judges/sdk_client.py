@@ -1,4 +1,5 @@
-"""The official Python SDK's client: sdk_client.py ERA PYRO, in a directory with a `seed`. Prints what it saw as JSON.
+"""The official Python SDK's client: sdk_client.py ERA SERVER, in a directory with a `seed`; the server is a program or a
+URL. Prints what it saw as JSON.
 
 It validates results against output schemas by itself, and raises what does not fit.
 """
@@ -13,7 +14,7 @@ import sys
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-ERA, PYRO = sys.argv[1:]
+ERA, SERVER = sys.argv[1:]
 STORY = json.loads((pathlib.Path(__file__).parent / "story.json").read_text())
 RUNNING = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep 432[1]'"
 complaints = []
@@ -96,9 +97,10 @@ async def at_once(client, workspace):
 
 async def main():
     logging.getLogger().addHandler(Complaints(logging.WARNING))
-    server = StdioServerParameters(command=PYRO, args=["mcp", "serve"], env=dict(os.environ))
+    program = StdioServerParameters(command=SERVER, args=["mcp", "serve"], env=dict(os.environ))
+    server = SERVER if SERVER.startswith("http://") else stdio_client(program)
     mode = "2026-07-28" if ERA == "modern" else ERA
-    async with Client(stdio_client(server), mode=mode) as client:
+    async with Client(server, mode=mode) as client:
         listed = [tool.name for tool in (await client.list_tools()).tools]
         kept = {"output_path": "out"}
         try:

@@ -1,10 +1,12 @@
 """The official SDKs' clients use every tool with a real VM, and compare what they get with the output schemas."""
 
 import json
+import signal
 import pathlib
 
 import pytest
 from judging import judges  # noqa: F401
+from mcp_http import Server
 
 HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = {
@@ -16,15 +18,32 @@ CLIENTS = {
 }
 
 
-@pytest.mark.parametrize("sdk, era", CLIENTS)
-def test_every_tool(judges, pyro, tmp_path, sdk, era):  # noqa: F811
+@pytest.fixture
+def use(judges, pyro, tmp_path):  # noqa: F811
     (tmp_path / "seed").mkdir()
     (tmp_path / "seed" / "file").write_text("first\n")
-    words = ["python", HERE / "sdk_client.py"] if sdk == "python" else ["node", HERE / "sdk_client.mjs", sdk]
-    result = judges.run(pyro, judges.venv / words[0], *words[1:], era, pyro.program, cwd=tmp_path)
-    assert result.returncode == 0, result.stderr[-4000:]
-    seen = json.loads(result.stdout)
-    assert seen.get("version") == CLIENTS[sdk, era]
-    assert seen["used"] == seen["listed"] and len(seen["listed"]) == 28
-    assert (tmp_path / "out").read_text() == "changed\n"
+
+    def use(sdk, era, server):
+        words = ["python", HERE / "sdk_client.py"] if sdk == "python" else ["node", HERE / "sdk_client.mjs", sdk]
+        result = judges.run(pyro, judges.venv / words[0], *words[1:], era, server, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr[-4000:]
+        seen = json.loads(result.stdout)
+        assert seen.get("version") == CLIENTS[sdk, era]
+        assert seen["used"] == seen["listed"] and len(seen["listed"]) == 28
+        assert (tmp_path / "out").read_text() == "changed\n"
+
+    return use
+
+
+@pytest.mark.parametrize("sdk, era", CLIENTS)
+def test_on_pipes(use, pyro, sdk, era):
+    use(sdk, era, pyro.program)
+    pyro.assert_nothing_left(10)
+
+
+@pytest.mark.parametrize("sdk, era", [("python", "auto"), ("sdk", "legacy")])
+def test_over_http(use, pyro, tmp_path, sdk, era):
+    with Server(pyro, cwd=tmp_path, spare_seconds=600) as server:
+        use(sdk, era, server.url)
+        assert server.stop(signal.SIGTERM) == (143, b"")
     pyro.assert_nothing_left(10)
