@@ -3,8 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mcp/reply.h"
 #include "mcp/server.h"
+
+enum { LOOK_EVERY_US = 10 * 1000 };
 
 void pyro_mcp_known_init(struct pyro_mcp_known *known)
 {
@@ -21,6 +24,7 @@ static void forget(struct pyro_mcp_known *known)
         known->texts[i] = NULL;
     }
     pyro_buffer_consume(&known->mark, known->mark.size);
+    known->looked_us = 0;
     known->tool = NULL;
 }
 
@@ -48,18 +52,29 @@ static bool fits(const struct pyro_mcp_known *known, const struct pyro_operation
            memcmp(pyro_buffer_data(&known->mark), pyro_buffer_data(mark), mark->size) == 0;
 }
 
-char *pyro_mcp_known_reply(struct pyro_mcp_known *known, const struct pyro_operation *tool,
+/* Whether what is known is of this tool, and still true. */
+static bool is_true_locked(struct pyro_mcp_known *known, const struct pyro_operation *tool,
                            const struct pyro_mcp_message *request)
 {
     struct pyro_buffer mark;
-    char *reply = NULL;
-    if (pyro_mcp_known_begin(known, tool, request, &mark)) {
-        pthread_mutex_lock(&known->lock);
-        const char *text = fits(known, tool, &mark) ? known->texts[request->era] : NULL;
-        reply = text ? pyro_mcp_reply(request->id, text) : NULL;
-        pthread_mutex_unlock(&known->lock);
-    }
+    uint64_t now_us = pyro_now_us();
+    if (known->tool != tool || json_object_size(pyro_mcp_arguments(request)) > 0)
+        return false;
+    if (now_us < known->looked_us + LOOK_EVERY_US)
+        return true;
+    bool is_true = pyro_mcp_known_begin(known, tool, request, &mark) && fits(known, tool, &mark);
+    known->looked_us = is_true ? now_us : 0;
     pyro_buffer_finish(&mark);
+    return is_true;
+}
+
+char *pyro_mcp_known_reply(struct pyro_mcp_known *known, const struct pyro_operation *tool,
+                           const struct pyro_mcp_message *request)
+{
+    pthread_mutex_lock(&known->lock);
+    const char *text = is_true_locked(known, tool, request) ? known->texts[request->era] : NULL;
+    char *reply = text ? pyro_mcp_reply(request->id, text) : NULL;
+    pthread_mutex_unlock(&known->lock);
     return reply;
 }
 

@@ -1,6 +1,7 @@
 /* What tools have answered before and would answer again. A result is remembered with the mark of
  * what it depends on (struct pyro_operation); while that is the same, the thread that listens
- * answers by itself. */
+ * answers by itself. It looks at that every few milliseconds, not more often: a call cannot tell
+ * whether a change came just before or just after it. */
 #ifndef PYRO_MCP_KNOWN_H
 #define PYRO_MCP_KNOWN_H
 
@@ -20,6 +21,7 @@ struct pyro_mcp_known {
     pthread_mutex_t lock;
     const struct pyro_operation *tool; /* NULL: nothing is known */
     struct pyro_buffer mark;
+    uint64_t looked_us;         /* when the mark was compared last and still fitted */
     char *texts[PYRO_MCP_ERAS]; /* results of tools/call; NULL: not known */
 };
 

@@ -16,6 +16,7 @@ enum {
     PATIENCE_MS = 300, /* after the last message: a pipe that was written at once is answered */
     GRACE_MS = 1200,
     LAST_SECONDS = 2, /* then SIGALRM ends the process */
+    GATHERED_MAX = 256 * 1024,
 };
 
 struct session {
@@ -26,16 +27,47 @@ struct session {
     int in_fd, out_fd;
     int stop_fd;     /* when it is readable nobody waits for the reader of lines */
     int write_errno; /* why they do not arrive any more; 0: they do */
+    /* Under the lock of the calls. */
+    bool is_gathering; /* lines wait until what was read at once is answered at once */
+    struct pyro_buffer gathered;
 };
+
+static void write_out(struct session *session, const char *bytes, size_t size)
+{
+    if (size == 0 || session->write_errno)
+        return;
+    int r = pyro_mcp_write(session->out_fd, session->stop_fd, bytes, size);
+    if (r < 0) /* part of a line may be out, so that no other could follow */
+        session->write_errno = -r;
+}
+
+static void write_gathered(struct session *session)
+{
+    struct pyro_buffer *gathered = &session->gathered;
+    write_out(session, (const char *)pyro_buffer_data(gathered), gathered->size);
+    pyro_buffer_consume(gathered, gathered->size);
+}
 
 static void send_line(struct pyro_mcp_sink *sink, const char *line)
 {
     struct session *session = (struct session *)sink;
-    if (!line || session->write_errno)
+    if (!line)
         return;
-    int r = pyro_mcp_line_write(session->out_fd, session->stop_fd, line);
-    if (r < 0) /* part of the line may be out, so that no other could follow */
-        session->write_errno = -r;
+    if (session->is_gathering && pyro_buffer_append(&session->gathered, line, strlen(line)) == 0)
+        return;
+    write_gathered(session);
+    write_out(session, line, strlen(line));
+}
+
+/* A client that has ten calls under way reads ten answers at a time, rather than being woken for
+ * each. */
+static void gather(struct session *session, bool on)
+{
+    pthread_mutex_lock(&session->calls.lock);
+    session->is_gathering = on;
+    if (!on)
+        write_gathered(session);
+    pthread_mutex_unlock(&session->calls.lock);
 }
 
 /* To the log of the client: nobody answers what cannot be told apart. */
@@ -89,12 +121,14 @@ static void take_lines(struct session *session)
     const char *line = NULL;
     size_t size = 0;
     int r;
+    gather(session, true);
     while ((r = pyro_mcp_lines_next(&session->lines, &line, &size)) != 0) {
         if (r > 0)
             take_line(session, line, size);
         else
             note("a line of more than 16 MiB was ignored");
     }
+    gather(session, false);
 }
 
 /* Whether there may be more. */
@@ -146,6 +180,7 @@ static void serve(struct session *session, const struct pyro_mcp_options *option
 {
     pyro_mcp_server_init(&session->server, options);
     pyro_mcp_lines_init(&session->lines, PYRO_MCP_MESSAGE_MAX);
+    pyro_buffer_init(&session->gathered, GATHERED_MAX);
     pyro_mcp_calls_init(&session->calls, options);
     if (isatty(session->in_fd))
         note("this speaks the Model Context Protocol; it is for programs, which start it "
@@ -156,6 +191,7 @@ static void serve(struct session *session, const struct pyro_mcp_options *option
         _exit(0); /* supervisors end the VMs of clients that are gone */
     alarm(0);
     pyro_mcp_lines_finish(&session->lines);
+    pyro_buffer_finish(&session->gathered);
     pyro_mcp_server_finish(&session->server);
 }
 

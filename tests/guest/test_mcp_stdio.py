@@ -333,3 +333,33 @@ def test_end_while_a_command_runs(pyro):
         assert time.monotonic() - started < 2 and status == 0
         assert all(message.get("method") == "notifications/progress" for message in messages)
     pyro.assert_nothing_left(10)
+
+
+def test_a_listing_is_remembered_until_something_changes(empty):
+    """Whatever changes: here an installation that is damaged, then gone."""
+    directory = empty.home / "environments" / "debian-12-base"
+
+    def entry(client):
+        entries = client.call("vm_list_environments")["structuredContent"]["environments"]
+        return next(one for one in entries if one["name"] == BASE)
+
+    with Client(empty) as client:
+        assert [entry(client) for _ in range(3)] == [entry(client)] * 3
+        assert "problem" not in entry(client)
+        directory.mkdir(parents=True)
+        (directory / "manifest.json").write_text("{")
+        time.sleep(0.02)
+        assert entry(client)["problem"]
+        (directory / "manifest.json").unlink()
+        directory.rmdir()
+        time.sleep(0.02)
+        assert "problem" not in entry(client)
+
+
+def test_many_answers_at_once(empty):
+    """What is asked at once is answered at once, whole and in full, also when it is more than a pipe holds."""
+    with Client(empty) as client:
+        client.call("vm_list_environments")
+        calls = [{"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "vm_list_environments"}} for number in range(200)]
+        client.write(b"".join(json.dumps(call).encode() + b"\n" for call in calls))
+        assert sorted(client.line()["id"] for _ in calls) == list(range(200))
