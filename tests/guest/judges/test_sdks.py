@@ -24,8 +24,9 @@ def use(judges, pyro, tmp_path):  # noqa: F811
     (tmp_path / "seed" / "file").write_text("first\n")
 
     def use(sdk, era, server):
-        words = ["python", HERE / "sdk_client.py"] if sdk == "python" else ["node", HERE / "sdk_client.mjs", sdk]
-        result = judges.run(pyro, judges.venv / words[0], *words[1:], era, server, cwd=tmp_path)
+        of_python = [judges.python, HERE / "sdk_client.py"]
+        words = of_python if sdk == "python" else [judges.node, HERE / "sdk_client.mjs", sdk]
+        result = judges.run(pyro, *words, era, server, cwd=tmp_path)
         assert result.returncode == 0, result.stderr[-4000:]
         seen = json.loads(result.stdout)
         assert seen.get("version") == CLIENTS[sdk, era]
