@@ -15,8 +15,8 @@
 enum {
     PATIENCE_MS = 300, /* after the last message: a pipe that was written at once is answered */
     GRACE_MS = 1200,
-    LAST_SECONDS = 2, /* then SIGALRM ends the process */
-    GATHERED_MAX = 256 * 1024,
+    LAST_SECONDS = 2,          /* then SIGALRM ends the process */
+    GATHERED_MAX = 256 * 1024, /* and what the pipe to the client is asked to hold */
 };
 
 struct session {
@@ -171,6 +171,7 @@ static int take_descriptors(int *ret_in, int *ret_out)
     if (in < 0 || out < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
         dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
         return -errno;
+    fcntl(out, F_SETPIPE_SZ, GATHERED_MAX); /* where it is a pipe, and may */
     *ret_in = steal_fd(&in);
     *ret_out = steal_fd(&out);
     return 0;
