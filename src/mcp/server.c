@@ -118,6 +118,24 @@ static char *ping(struct pyro_mcp_server *server, const struct pyro_mcp_message 
     return pyro_mcp_reply(request->id, "{}");
 }
 
+/* There are clients that set it whatever was declared. Nothing is ever sent: logs go to stderr. */
+static char *set_log_level(struct pyro_mcp_server *server, const struct pyro_mcp_message *request,
+                           const struct pyro_operation **ret_tool)
+{
+    static const char *const levels[] = {"debug", "info",     "notice", "warning",
+                                         "error", "critical", "alert",  "emergency"};
+    (void)server;
+    (void)ret_tool;
+    const char *asked = pyro_mcp_text(request->params, "level");
+    for (size_t i = 0; asked && i < ARRAY_SIZE(levels); i++) {
+        if (strcmp(levels[i], asked) == 0)
+            return pyro_mcp_reply(request->id, "{}");
+    }
+    return pyro_mcp_reply_error(request->id, PYRO_MCP_BAD_PARAMS, NULL,
+                                "The level must be debug, info, notice, warning, error, critical, "
+                                "alert or emergency");
+}
+
 static char *discover(struct pyro_mcp_server *server, const struct pyro_mcp_message *request,
                       const struct pyro_operation **ret_tool)
 {
@@ -189,6 +207,7 @@ static const struct {
 } methods[] = {
     {"initialize", {[PYRO_MCP_LEGACY] = true}, initialize},
     {"ping", {[PYRO_MCP_LEGACY] = true}, ping},
+    {"logging/setLevel", {[PYRO_MCP_LEGACY] = true}, set_log_level},
     {"server/discover", {[PYRO_MCP_MODERN] = true}, discover},
     {"tools/list", {true, true}, list_tools},
     {"tools/call", {true, true}, call_tool},

@@ -68,11 +68,17 @@ def test_each_message_by_itself(client):
         ("server/discover", None, -32601),
         ("resources/list", None, -32601),
         ("resources/templates/list", None, -32601),
-        ("logging/setLevel", {}, -32601),
+        ("logging/setLevel", META, -32601),
+        ("logging/setLevel", None, -32602),
     ],
 )
 def test_refused_methods(client, method, meta, code):
     assert error_of(client.ask(method, meta=meta)) == code
+
+
+def test_a_log_level_can_be_set(client):
+    assert client.ask("logging/setLevel", level="info")["result"] == {}
+    assert error_of(client.ask("logging/setLevel", level="loud")) == -32602
 
 
 def test_unknown_version(client):

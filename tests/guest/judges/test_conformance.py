@@ -53,7 +53,7 @@ def test_the_server(judge, empty, requirements):
 def test_reasons(requirements):
     """Only for what the server is not meant to have."""
     for line in (HERE / f"expected-{requirements}.yml").read_text().splitlines()[2:]:
-        assert re.fullmatch(r"  - [\w-]+:[\w-]+ # .*(prompts|resources|logging|fixture tool).*", line), line
+        assert re.fullmatch(r"  - [\w-]+:[\w-]+ # .*(prompts|resources|fixture tool).*", line), line
 
 
 def test_questions_on_pipes():
