@@ -37,6 +37,7 @@ bench:
 	@python3 bench/instant.py
 	@python3 bench/workspace.py
 	@python3 bench/session.py
+	@python3 bench/mcp.py
 	@python3 bench/warm_up.py
 	@python3 bench/busy_boots.py
 

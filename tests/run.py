@@ -2,7 +2,7 @@
 """Runs all tests and ends with one line: N passed, N failed (, N skipped).
 
     tests/run.py            everything, as `make test` does
-    tests/run.py STEP …     only these: build layers unit sanitize fuzz deb guest
+    tests/run.py STEP …     only these: build layers unit sanitize fuzz deb guest judges
 
 The guest tests run as whoever calls and, when that is root, as an ordinary user made for it.
 """
@@ -16,17 +16,20 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent import futures
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 USER = "pyro-test"
 FUZZ_SECONDS = 10
-ONCE_AS_USER = ("test_something_real.py", "test_template_identity.py")
+# What does not depend on who asks, or takes long, is shared out between the two.
+ONCE_AS_USER = (
+    "test_something_real.py", "test_template_identity.py", "test_services.py", "test_shells.py", "test_mcp_spare.py", "test_mcp_config.py",
+    "test_demo.py", "test_demo_ollama.py",
+)  # fmt: skip
 ONCE_AS_CALLER = (
     "test_agent_protocol.py", "test_tree_protocol.py", "test_hostile_guest.py", "test_hostile_client.py", "test_host_sleep.py",
     "test_template_damage.py", "test_template_fallback.py", "test_template_making.py", "test_template_room.py",
-    "test_workspace_kill.py", "test_agent_sessions.py", "test_services.py", "test_shells.py", "test_mcp_stdio.py", "test_mcp_tools.py",
-    "test_mcp_spare.py", "test_mcp_http.py", "test_mcp_config.py", "test_demo.py", "test_demo_ollama.py",
-    "test_first_run.py",
+    "test_workspace_kill.py", "test_agent_sessions.py", "test_mcp_stdio.py", "test_mcp_tools.py", "test_mcp_http.py", "test_first_run.py",
 )  # fmt: skip
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -109,17 +112,21 @@ def fuzz():
                  configure(directory, "-Dfuzz=true", "-Dtests=true", "-Db_lundef=false",
                            compiler="clang") == 0 and run("ninja", "-C", directory) == 0):  # fmt: skip
         return
-    targets = [path for path in (directory / "tests" / "fuzz").glob("fuzz-*") if path.is_file()]
+    targets = sorted(path for path in (directory / "tests" / "fuzz").glob("fuzz-*") if path.is_file())
     check("there are fuzz targets", len(targets) > 0)
-    for target in sorted(targets):
-        with tempfile.TemporaryDirectory() as corpus:
-            log = subprocess.run(
-                [target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-max_len=70000",
-                 f"-dict={ROOT}/tests/fuzz/frames.dict", corpus],
-                cwd=corpus, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        if not check(f"{target.name} for {FUZZ_SECONDS} s", log.returncode == 0):
-            print(log.stdout[-4000:].decode(errors="replace"))
+    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for target, log in zip(targets, pool.map(fuzz_one, targets)):
+            if not check(f"{target.name} for {FUZZ_SECONDS} s", log.returncode == 0):
+                print(log.stdout[-4000:].decode(errors="replace"))
+
+
+def fuzz_one(target):
+    with tempfile.TemporaryDirectory() as corpus:
+        return subprocess.run(
+            [target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-max_len=70000",
+             f"-dict={ROOT}/tests/fuzz/frames.dict", corpus],
+            cwd=corpus, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
 
 def deb():
@@ -133,7 +140,7 @@ def pytest(tests, report, env, prefix=(), skip=()):
     log = open(f"{report}.log", "wb")
     words = [*prefix, "/usr/bin/python3", "-m", "pytest", "-q", "-ra", "--durations=8",
              "-p", "no:cacheprovider", f"--junitxml={report}", tests]  # fmt: skip
-    words += [f"--ignore={tests}/{name}" for name in skip]
+    words += [f"--ignore={tests}/{name}" for name in (*skip, "judges")]
     return subprocess.Popen([str(word) for word in words], env=env, cwd=tests, stdout=log,
                             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # fmt: skip
 
@@ -194,14 +201,40 @@ def guest():
             finish_pytest(*run_)
 
 
-STEPS = (build, layers, unit, sanitize, fuzz, deb, guest)
+def start_judges(place):
+    """The MCP server before judges that others wrote: pytest under way, or None."""
+    where, tests = ROOT / "build" / "judges", ROOT / "tests" / "guest" / "judges"
+    if not check("installs the judges", run(sys.executable, tests / "install.py", where) == 0):
+        return None
+    env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYRO_TEST_BUILD=str(ROOT / "build"),
+               PYRO_TEST_HOME=f"{place}/home", PYRO_TEST_JUDGES=str(where))  # fmt: skip
+    return "before the judges", pytest(tests, f"{place}/report.xml", env), f"{place}/report.xml"
+
+
+def judges():
+    with tempfile.TemporaryDirectory(prefix="pyro-judges-") as place:
+        judged = start_judges(place)
+        if judged:
+            finish_pytest(*judged)
+
+
+def guest_and_judges():
+    """Both wait more than they work."""
+    with tempfile.TemporaryDirectory(prefix="pyro-judges-") as place:
+        judged = start_judges(place)
+        guest()
+        if judged:
+            finish_pytest(*judged)
+
+
+STEPS = (build, layers, unit, sanitize, fuzz, deb, guest, judges)
+TOGETHER = (build, layers, unit, sanitize, fuzz, deb, guest_and_judges)
 
 
 def main():
     wanted = [word for word in sys.argv[1:] if not word.startswith("-")]
-    for step in STEPS:
-        if wanted and step.__name__ not in wanted:
-            continue
+    steps = [step for step in STEPS if step.__name__ in wanted] if wanted else TOGETHER
+    for step in steps:
         started = time.monotonic()
         say(step.__name__)
         step()

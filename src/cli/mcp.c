@@ -7,7 +7,6 @@
 #include "mcp/http.h"
 #include "mcp/paths.h"
 #include "mcp/stdio.h"
-#include "operation/spare.h"
 
 enum { SPARE_SECONDS = 600 };
 
@@ -31,18 +30,15 @@ static int serve_where(const struct pyro_mcp_options *options, const json_t *giv
 static int serve(struct cli *cli, const json_t *given, struct pyro_error *error)
 {
     struct pyro_mcp_paths paths;
-    unsigned spare_seconds = (unsigned)pyro_json_integer(given, "spare_seconds", SPARE_SECONDS);
-    struct pyro_mcp_options options = {
+    const struct pyro_mcp_options options = {
         .tools = pyro_json_text(given, "tools", "all"),
         .allow_host_compat = pyro_json_boolean(given, "allow_host_compat", false),
         .paths = &paths,
+        .spare_seconds = (unsigned)pyro_json_integer(given, "spare_seconds", SPARE_SECONDS),
     };
     int r = pyro_mcp_paths_init(&paths, json_object_get(given, "allow_path"), error);
-    if (r == 0 && spare_seconds > 0)
-        r = pyro_spares_create(spare_seconds, &options.spares, error);
     if (r == 0)
         r = serve_where(&options, given, cli->cancel_fd, error);
-    pyro_spares_destroy(options.spares);
     pyro_mcp_paths_finish(&paths);
     return r;
 }

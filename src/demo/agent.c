@@ -67,6 +67,16 @@ static json_t *refuse(const char *message, const char *hint)
     return json_pack("{s:o, s:b}", "structuredContent", structured, "isError", 1);
 }
 
+/* What a result tells. An error has text alone, which is the same JSON. A new reference, or NULL.
+ */
+static json_t *read_result(const json_t *result)
+{
+    json_t *structured = json_object_get(result, "structuredContent");
+    const json_t *content = json_array_get(json_object_get(result, "content"), 0);
+    return structured ? json_incref(structured)
+                      : json_loads(pyro_json_text(content, "text", ""), 0, NULL);
+}
+
 /* `arguments` is NULL when they are no object. */
 static json_t *make_call(const struct conversation *conversation, const char *name,
                          const json_t *arguments)
@@ -145,7 +155,7 @@ static int call(struct conversation *conversation, const json_t *given, json_t *
     double ms = (double)(pyro_now_us() - started_us) / 1000;
     if (is_cancelled(conversation))
         return pyro_error_set(error, PYRO_ERROR_CANCELLED, "stopped");
-    const json_t *structured = json_object_get(result, "structuredContent");
+    cleanup_json json_t *structured = read_result(result);
     cleanup_free char *content = json_dumps(structured, JSON_COMPACT | JSON_REAL_PRECISION(15));
     if (!content || keep_call(conversation, shown, structured, ms, error) < 0)
         return pyro_error_no_memory(error);

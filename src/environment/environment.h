@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/home.h"
 
@@ -68,6 +69,10 @@ void pyro_installation_finish(struct pyro_installation *installation);
  * PYRO_ERROR_NOT_INSTALLED, PYRO_ERROR_ENVIRONMENT_DAMAGED (says which file). */
 int pyro_installation_open(const struct pyro_home *home, const struct pyro_environment *environment,
                            struct pyro_installation *ret_installation, struct pyro_error *error);
+
+/* Appends bytes that differ whenever any file of an installation does: what a listing of all
+ * environments depends on. 0 or a negative errno. */
+int pyro_environments_mark(const struct pyro_home *home, struct pyro_buffer *mark);
 
 /* Builds and installs, or repairs. Does nothing when the installation is whole. When another
  * process pulls the same environment, waits for it. Reports phases through `observer` and stops

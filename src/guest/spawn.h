@@ -26,8 +26,8 @@ int pyro_spawn_prepare(int cgroup, struct pyro_spawn *ret_spawn);
 /* A pipe in the place of /dev/null. 0 or a negative errno. */
 int pyro_spawn_open_input(struct pyro_spawn *spawn);
 
-/* A terminal in the place of all three: `streams` are its other end, twice (stdin and stdout), and -1.
- * 0 or a negative errno. */
+/* A terminal in the place of all three: `streams` are its other end, twice (stdin and stdout), and
+ * -1. 0 or a negative errno. */
 int pyro_spawn_open_terminal(struct pyro_spawn *spawn, const struct pyro_terminal_size *size);
 /* Another size for it; the programs in it hear of that. 0 or a negative errno. */
 int pyro_terminal_resize(int terminal, const struct pyro_terminal_size *size);

@@ -1,4 +1,5 @@
-/* A command's three streams: pipes or a terminal on one side, DATA and CREDIT frames on the other. */
+/* A command's three streams: pipes or a terminal on one side, DATA and CREDIT frames on the other.
+ */
 #ifndef PYRO_GUEST_STREAM_H
 #define PYRO_GUEST_STREAM_H
 

@@ -1,5 +1,5 @@
-/* The agent's own commands about file trees (docs/PROTOCOL.md, "Trees"): records come from stdin and
- * go to stdout. */
+/* The agent's own commands about file trees (docs/PROTOCOL.md, "Trees"): records come from stdin
+ * and go to stdout. */
 #ifndef PYRO_GUEST_TREE_H
 #define PYRO_GUEST_TREE_H
 

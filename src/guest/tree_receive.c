@@ -28,7 +28,7 @@ static int fail(struct receiver *receiver, const char *path, int error)
 {
     pyro_tree_put_result(&receiver->out, &(struct pyro_tree_result){.error = (uint32_t)error});
     return pyro_own_say("cannot write %s: %s", *path ? path : ".",
-                         error == ESTALE ? "it changed while it was read" : strerror(error));
+                        error == ESTALE ? "it changed while it was read" : strerror(error));
 }
 
 static int fail_malformed(void)
@@ -178,7 +178,7 @@ static int take_times(struct receiver *receiver, const struct pyro_tree_times *t
     if (r == 0 && (fchmod(fd, times->mode) < 0 || futimens(fd, mtime) < 0))
         r = -errno;
     return r < 0 ? pyro_own_say("cannot set the mode of %s: %s", *times->path ? times->path : ".",
-                                 strerror(-r))
+                                strerror(-r))
                  : 0;
 }
 
@@ -264,7 +264,7 @@ static int receive_below(struct receiver *receiver, const char *root_path, const
     cleanup_close int destination = open_destination(root, path);
     if (destination < 0)
         return pyro_own_say("cannot open %s in %s: %s", path, root_path,
-                             destination == -EXDEV ? "it leads outside" : strerror(-destination));
+                            destination == -EXDEV ? "it leads outside" : strerror(-destination));
     pyro_tree_parent_init(&receiver->parent, destination);
     int r = take_all(receiver);
     pyro_tree_parent_finish(&receiver->parent);

@@ -151,7 +151,7 @@ int pyro_tree_send(char *const *words)
         return pyro_own_say("there is no %s", *path ? path : words[0]);
     if (r < 0)
         return pyro_own_say("cannot read %s: %s", *path ? path : words[0],
-                             r == -EXDEV ? "it leads outside" : strerror(-r));
+                            r == -EXDEV ? "it leads outside" : strerror(-r));
     return -r;
 }
 

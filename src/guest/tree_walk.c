@@ -70,7 +70,7 @@ static long enter(struct walk *walk, size_t parent_length, const char *name)
     if (start + length > PYRO_TREE_PATH_MAX) {
         walk->path[parent_length] = '\0';
         return pyro_own_say("the path of %s in %s is longer than %d bytes", name, walk->path,
-                             PYRO_TREE_PATH_MAX);
+                            PYRO_TREE_PATH_MAX);
     }
     if (parent_length > 0)
         walk->path[parent_length] = '/';

@@ -33,18 +33,20 @@ static const char *find_rest(const struct pyro_operation *tool)
 }
 
 /* `structured` is taken over. Text for clients that know no structure holds the same: some show
- * their model the one, some the other. */
+ * their model the one, some the other. An error has the text alone: there are clients that compare
+ * any structure with the tool's output schema, and then show the difference instead of the error.
+ */
 static json_t *make_result(enum pyro_mcp_era era, json_t *structured, bool is_error)
 {
     cleanup_json json_t *taken = structured;
     cleanup_free char *text = taken ? pyro_mcp_dump(taken) : NULL;
     if (!text)
         return NULL;
-    cleanup_json json_t *result = json_pack("{s:[{s:s, s:s}], s:O}", "content", "type", "text",
-                                            "text", text, "structuredContent", taken);
-    if (is_error && json_object_set_new(result, "isError", json_true()) < 0)
-        return NULL;
-    return pyro_mcp_result_complete(era, result) == 0 ? steal_pointer(&result) : NULL;
+    cleanup_json json_t *result =
+        json_pack("{s:[{s:s, s:s}]}", "content", "type", "text", "text", text);
+    int r = is_error ? json_object_set_new(result, "isError", json_true())
+                     : json_object_set(result, "structuredContent", taken);
+    return r == 0 && pyro_mcp_result_complete(era, result) == 0 ? steal_pointer(&result) : NULL;
 }
 
 /* NULL: there is none. */

@@ -37,6 +37,7 @@ struct pyro_mcp_call_state {
 void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_options *options)
 {
     *calls = (struct pyro_mcp_calls){.options = options};
+    pyro_mcp_known_init(&calls->known);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -144,8 +145,15 @@ static void on_progress(void *userdata, const struct pyro_progress *step)
     pthread_mutex_unlock(&call->calls->lock);
 }
 
-/* The line to send. */
-static char *run(struct pyro_mcp_call_state *call)
+void pyro_mcp_call_say(struct pyro_mcp_call_state *call, const char *line)
+{
+    pthread_mutex_lock(&call->calls->lock);
+    if (line && !call->is_cancelled)
+        call->sink->send(call->sink, line);
+    pthread_mutex_unlock(&call->calls->lock);
+}
+
+static char *call_tool(struct pyro_mcp_call_state *call)
 {
     const struct pyro_mcp_message *request = &call->request;
     const struct pyro_observer observer = {
@@ -155,12 +163,29 @@ static char *run(struct pyro_mcp_call_state *call)
         .cancel_fd = call->cancel_fd,
         .stdin_fd = -1,
     };
+    struct pyro_mcp_known *known = &call->calls->known;
+    struct pyro_buffer mark;
+    bool is_lasting = pyro_mcp_known_begin(known, call->tool, request, &mark);
     cleanup_json json_t *result = pyro_mcp_call(
         call->calls->options, call->tool, pyro_mcp_arguments(request), request->era, &observer);
     cleanup_free char *text = result ? pyro_mcp_dump(result) : NULL;
-    if (text)
-        return pyro_mcp_reply(request->id, text);
-    return pyro_mcp_reply_error(request->id, PYRO_MCP_BUG, NULL, "Out of memory");
+    if (is_lasting && text && !json_object_get(result, "isError"))
+        pyro_mcp_known_end(known, call->tool, request->era, &mark, text);
+    pyro_buffer_finish(&mark);
+    return text ? pyro_mcp_reply(request->id, text) : NULL;
+}
+
+/* The line to send. */
+static char *run(struct pyro_mcp_call_state *call)
+{
+    const struct pyro_mcp_extra *extra = call->calls->options->extra;
+    char *line = NULL;
+    if (call->tool)
+        line = call_tool(call);
+    else if (extra)
+        line = extra->answer(&call->request, call);
+    return line ? line
+                : pyro_mcp_reply_error(call->request.id, PYRO_MCP_BUG, NULL, "Out of memory");
 }
 
 static struct pyro_mcp_call_state *find_waiting_locked(struct pyro_mcp_calls *calls)
@@ -274,8 +299,12 @@ static void begin_locked(struct pyro_mcp_calls *calls, struct pyro_mcp_message *
 void pyro_mcp_calls_begin(struct pyro_mcp_calls *calls, struct pyro_mcp_message *request,
                           const struct pyro_operation *tool, struct pyro_mcp_sink *sink)
 {
+    cleanup_free char *known = tool ? pyro_mcp_known_reply(&calls->known, tool, request) : NULL;
     pthread_mutex_lock(&calls->lock);
-    begin_locked(calls, request, tool, sink);
+    if (known)
+        sink->finish(sink, known);
+    else
+        begin_locked(calls, request, tool, sink);
     pthread_mutex_unlock(&calls->lock);
 }
 
@@ -340,5 +369,7 @@ bool pyro_mcp_calls_close(struct pyro_mcp_calls *calls, unsigned patience_ms, un
     pthread_mutex_unlock(&calls->lock);
     for (size_t i = 0; all_ended && i < calls->thread_count; i++)
         pthread_join(calls->threads[i], NULL);
+    if (all_ended)
+        pyro_mcp_known_finish(&calls->known);
     return all_ended;
 }

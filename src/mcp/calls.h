@@ -4,14 +4,13 @@
 
 #include <pthread.h>
 
+#include "mcp/known.h"
 #include "mcp/server.h"
 
 enum {
     PYRO_MCP_THREADS_MAX = 32, /* calls at once; more of them wait */
     PYRO_MCP_CALLS_MAX = 1024, /* with those that wait */
 };
-
-struct pyro_mcp_call_state;
 
 /* Where lines go. Both are called with the lock of the calls held: so lines stay whole, and nothing
  * follows a call's result or its cancellation. Neither may call anything of the calls. */
@@ -28,6 +27,7 @@ struct pyro_mcp_calls {
     pthread_cond_t wanted; /* there is a call to begin, or none will come */
     pthread_cond_t ended;  /* one call less */
     struct pyro_mcp_call_state *first, *last;
+    struct pyro_mcp_known known;
     size_t count, waiting, idle_threads, thread_count;
     pthread_t threads[PYRO_MCP_THREADS_MAX];
     bool closing;
@@ -39,10 +39,15 @@ void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_opt
 void pyro_mcp_calls_send(struct pyro_mcp_calls *calls, struct pyro_mcp_sink *sink,
                          const char *line);
 
-/* Takes over the request, which becomes empty, and has the tool called in a thread. The sink must
+/* Takes over the request, which becomes empty, and has the tool called in a thread, unless what it
+ * would answer is known; NULL: has the options' extra answer it, where there is one. The sink must
  * stay until it was told the call's end, which may be before this returns. */
 void pyro_mcp_calls_begin(struct pyro_mcp_calls *calls, struct pyro_mcp_message *request,
                           const struct pyro_operation *tool, struct pyro_mcp_sink *sink);
+
+/* Sends a line on the way to the reply. For the call's thread; NULL (memory ran out) is left out.
+ */
+void pyro_mcp_call_say(struct pyro_mcp_call_state *call, const char *line);
 
 /* Stops the call that the sink knows by that id (NULL: whatever its id); nothing more is sent for
  * it. One that is not known is ignored. */

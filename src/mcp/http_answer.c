@@ -79,6 +79,13 @@ static void take_notification(struct pyro_http_exchange *exchange,
         pyro_http_exchanges_cancel(exchange->server, exchange->headers.session, id);
 }
 
+static enum MHD_Result take_response(struct pyro_http_exchange *exchange,
+                                     const struct pyro_mcp_message *message)
+{
+    pyro_mcp_server_hear(&exchange->server->server, message);
+    return pyro_http_send_nothing(exchange, MHD_HTTP_ACCEPTED);
+}
+
 static enum MHD_Result call(struct pyro_http_exchange *exchange, struct pyro_mcp_message *message,
                             const struct pyro_operation *tool)
 {
@@ -116,11 +123,11 @@ static enum MHD_Result take_request(struct pyro_http_exchange *exchange,
 {
     const struct pyro_operation *tool;
     int code;
-    char *refusal = pyro_mcp_server_refuse(request, &code);
+    char *refusal = pyro_mcp_server_refuse(&exchange->server->server, request, &code);
     if (refusal)
         return refuse_request(exchange, request, refusal, code);
     char *line = pyro_mcp_server_take(&exchange->server->server, request, &tool);
-    if (tool)
+    if (!line)
         return call(exchange, request, tool);
     if (strcmp(request->method, "initialize") == 0)
         return send_initialized(exchange, line);
@@ -134,9 +141,10 @@ static enum MHD_Result take_message(struct pyro_http_exchange *exchange,
         return refuse_invalid(exchange, message);
     message->era = pyro_http_headers_era(&exchange->headers, message);
     bool is_modern = message->era == PYRO_MCP_MODERN;
-    if (message->kind == PYRO_MCP_RESPONSE) /* to a question that nobody has asked */
-        return pyro_http_send_nothing(exchange,
-                                      is_modern ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_ACCEPTED);
+    if (message->kind == PYRO_MCP_RESPONSE && is_modern) /* nobody asks such clients */
+        return pyro_http_send_nothing(exchange, MHD_HTTP_BAD_REQUEST);
+    if (message->kind == PYRO_MCP_RESPONSE)
+        return take_response(exchange, message);
     const char *field = is_modern ? pyro_http_headers_differ(&exchange->headers, message) : NULL;
     if (field)
         return pyro_http_send_json(

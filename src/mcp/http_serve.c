@@ -11,6 +11,7 @@
 #include "mcp/http.h"
 #include "mcp/http_answer.h"
 #include "mcp/http_token.h"
+#include "operation/spare.h"
 
 enum {
     CONNECTIONS_MAX = 256,
@@ -219,6 +220,17 @@ static int serve(struct listener *listener, const struct pyro_mcp_options *optio
     return 0;
 }
 
+static int serve_with_spares(struct listener *listener, const struct pyro_mcp_options *options,
+                             struct pyro_error *error)
+{
+    struct pyro_mcp_options own = *options;
+    if (own.spare_seconds > 0 && pyro_spares_create(own.spare_seconds, &own.spares, error) < 0)
+        return -1;
+    int r = serve(listener, &own, error);
+    pyro_spares_destroy(own.spares);
+    return r;
+}
+
 int pyro_mcp_serve_http_here(const struct pyro_mcp_options *options,
                              const struct pyro_mcp_http_options *http, int stop_fd,
                              struct pyro_error *error)
@@ -228,7 +240,7 @@ int pyro_mcp_serve_http_here(const struct pyro_mcp_options *options,
     if (r == 0)
         r = load_token(&listener, http->token_file, error);
     if (r == 0)
-        r = serve(&listener, options, error);
+        r = serve_with_spares(&listener, options, error);
     if (listener.http.epoll >= 0)
         close(listener.http.epoll);
     if (listener.http.wake_fd >= 0)

@@ -24,6 +24,6 @@ int pyro_mcp_lines_next(struct pyro_mcp_lines *lines, const char **ret_line, siz
 
 /* Writes all of it. 0, a negative errno, or -ECANCELED when `stop_fd` became readable while nobody
  * read. */
-int pyro_mcp_line_write(int fd, int stop_fd, const char *line);
+int pyro_mcp_write(int fd, int stop_fd, const char *bytes, size_t size);
 
 #endif

@@ -19,7 +19,18 @@ char *pyro_mcp_reply(const json_t *id, const char *result)
     cleanup_free char *shown = pyro_mcp_dump(id);
     if (!shown || !result)
         return NULL;
-    return pyro_text_format("{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":%s}\n", shown, result);
+    static const char head[] = "{\"jsonrpc\":\"2.0\",\"id\":", middle[] = ",\"result\":",
+                      end[] = "}\n";
+    size_t id_size = strlen(shown), result_size = strlen(result);
+    char *line = malloc(sizeof(head) + sizeof(middle) + sizeof(end) + id_size + result_size);
+    if (!line)
+        return NULL;
+    char *at = mempcpy(line, head, sizeof(head) - 1);
+    at = mempcpy(at, shown, id_size);
+    at = mempcpy(at, middle, sizeof(middle) - 1);
+    at = mempcpy(at, result, result_size);
+    memcpy(at, end, sizeof(end));
+    return line;
 }
 
 /* The value and a newline. */

@@ -79,6 +79,18 @@ static int allow_keeping(enum pyro_mcp_era era, json_t *result)
     return r == 0 ? json_object_set_new(result, "cacheScope", json_string("public")) : r;
 }
 
+/* Those of tools do not change while the server runs. */
+static json_t *capabilities(const struct pyro_mcp_server *server, enum pyro_mcp_era era)
+{
+    const struct pyro_mcp_extra *extra = server->options.extra;
+    json_t *all = json_pack("{s:{}}", "tools");
+    if (extra && json_object_update_new(all, extra->capabilities(era)) < 0) {
+        json_decref(all);
+        return NULL;
+    }
+    return all;
+}
+
 /* ---- methods ---- */
 
 /* Each returns a line to send. */
@@ -89,13 +101,13 @@ typedef char *(*method_handler)(struct pyro_mcp_server *server,
 static char *initialize(struct pyro_mcp_server *server, const struct pyro_mcp_message *request,
                         const struct pyro_operation **ret_tool)
 {
-    (void)server;
     (void)ret_tool;
     const char *asked = pyro_mcp_text(request->params, "protocolVersion");
     const char *version = asked && pyro_mcp_version_is_legacy(asked) ? asked : legacy_versions[0];
-    return answer(request, json_pack("{s:s, s:{s:{}}, s:o, s:s}", "protocolVersion", version,
-                                     "capabilities", "tools", "serverInfo", pyro_mcp_server_info(),
-                                     "instructions", instructions));
+    return answer(request,
+                  json_pack("{s:s, s:o, s:o, s:s}", "protocolVersion", version, "capabilities",
+                            capabilities(server, request->era), "serverInfo",
+                            pyro_mcp_server_info(), "instructions", instructions));
 }
 
 static char *ping(struct pyro_mcp_server *server, const struct pyro_mcp_message *request,
@@ -106,13 +118,31 @@ static char *ping(struct pyro_mcp_server *server, const struct pyro_mcp_message 
     return pyro_mcp_reply(request->id, "{}");
 }
 
+/* There are clients that set it whatever was declared. Nothing is ever sent: logs go to stderr. */
+static char *set_log_level(struct pyro_mcp_server *server, const struct pyro_mcp_message *request,
+                           const struct pyro_operation **ret_tool)
+{
+    static const char *const levels[] = {"debug", "info",     "notice", "warning",
+                                         "error", "critical", "alert",  "emergency"};
+    (void)server;
+    (void)ret_tool;
+    const char *asked = pyro_mcp_text(request->params, "level");
+    for (size_t i = 0; asked && i < ARRAY_SIZE(levels); i++) {
+        if (strcmp(levels[i], asked) == 0)
+            return pyro_mcp_reply(request->id, "{}");
+    }
+    return pyro_mcp_reply_error(request->id, PYRO_MCP_BAD_PARAMS, NULL,
+                                "The level must be debug, info, notice, warning, error, critical, "
+                                "alert or emergency");
+}
+
 static char *discover(struct pyro_mcp_server *server, const struct pyro_mcp_message *request,
                       const struct pyro_operation **ret_tool)
 {
-    (void)server;
     (void)ret_tool;
-    json_t *result = json_pack("{s:[s], s:{s:{}}, s:s}", "supportedVersions", MODERN_VERSION,
-                               "capabilities", "tools", "instructions", instructions);
+    json_t *result =
+        json_pack("{s:[s], s:o, s:s}", "supportedVersions", MODERN_VERSION, "capabilities",
+                  capabilities(server, request->era), "instructions", instructions);
     if (result && allow_keeping(request->era, result) < 0) {
         json_decref(result);
         return NULL;
@@ -120,10 +150,19 @@ static char *discover(struct pyro_mcp_server *server, const struct pyro_mcp_mess
     return answer(request, result);
 }
 
+static json_t *tools(const struct pyro_mcp_server *server)
+{
+    const struct pyro_mcp_extra *extra = server->options.extra;
+    cleanup_json json_t *all = pyro_mcp_tools_to_json(server->options.tools);
+    cleanup_json json_t *more = extra ? extra->tools() : NULL;
+    if (extra && json_array_extend(all, more) < 0)
+        return NULL;
+    return steal_pointer(&all);
+}
+
 static char *make_list(const struct pyro_mcp_server *server, enum pyro_mcp_era era)
 {
-    cleanup_json json_t *result =
-        json_pack("{s:o}", "tools", pyro_mcp_tools_to_json(server->options.tools));
+    cleanup_json json_t *result = json_pack("{s:o}", "tools", tools(server));
     if (!result || allow_keeping(era, result) < 0 || pyro_mcp_result_complete(era, result) < 0)
         return NULL;
     return pyro_mcp_dump(result);
@@ -168,6 +207,7 @@ static const struct {
 } methods[] = {
     {"initialize", {[PYRO_MCP_LEGACY] = true}, initialize},
     {"ping", {[PYRO_MCP_LEGACY] = true}, ping},
+    {"logging/setLevel", {[PYRO_MCP_LEGACY] = true}, set_log_level},
     {"server/discover", {[PYRO_MCP_MODERN] = true}, discover},
     {"tools/list", {true, true}, list_tools},
     {"tools/call", {true, true}, call_tool},
@@ -207,7 +247,13 @@ static char *refuse_version(const struct pyro_mcp_message *request, const char *
         "Unsupported protocol version");
 }
 
-char *pyro_mcp_server_refuse(const struct pyro_mcp_message *request, int *ret_code)
+static bool is_extra(const struct pyro_mcp_server *server, const struct pyro_mcp_message *request)
+{
+    return server->options.extra && server->options.extra->serves(request);
+}
+
+char *pyro_mcp_server_refuse(const struct pyro_mcp_server *server,
+                             const struct pyro_mcp_message *request, int *ret_code)
 {
     const char *version = pyro_mcp_text(request->meta, PYRO_MCP_META_VERSION);
     bool is_modern = request->era == PYRO_MCP_MODERN;
@@ -217,6 +263,8 @@ char *pyro_mcp_server_refuse(const struct pyro_mcp_message *request, int *ret_co
     *ret_code = PYRO_MCP_BAD_VERSION;
     if (is_modern && strcmp(version, MODERN_VERSION) != 0)
         return refuse_version(request, version);
+    if (is_extra(server, request))
+        return server->options.extra->refuse(request, ret_code);
     *ret_code = PYRO_MCP_UNKNOWN_METHOD;
     if (!find_method(request))
         return pyro_mcp_reply_error(request->id, PYRO_MCP_UNKNOWN_METHOD, NULL,
@@ -229,7 +277,14 @@ char *pyro_mcp_server_take(struct pyro_mcp_server *server, const struct pyro_mcp
 {
     int code;
     *ret_tool = NULL;
-    char *refusal = pyro_mcp_server_refuse(request, &code);
-    method_handler handler = refusal ? NULL : find_method(request);
+    char *refusal = pyro_mcp_server_refuse(server, request, &code);
+    method_handler handler = refusal || is_extra(server, request) ? NULL : find_method(request);
     return handler ? handler(server, request, ret_tool) : refusal;
+}
+
+void pyro_mcp_server_hear(const struct pyro_mcp_server *server,
+                          const struct pyro_mcp_message *response)
+{
+    if (server->options.extra)
+        server->options.extra->hear(response);
 }

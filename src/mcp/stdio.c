@@ -10,11 +10,13 @@
 
 #include "mcp/calls.h"
 #include "mcp/lines.h"
+#include "operation/spare.h"
 
 enum {
     PATIENCE_MS = 300, /* after the last message: a pipe that was written at once is answered */
     GRACE_MS = 1200,
-    LAST_SECONDS = 2, /* then SIGALRM ends the process */
+    LAST_SECONDS = 2,          /* then SIGALRM ends the process */
+    GATHERED_MAX = 256 * 1024, /* and what the pipe to the client is asked to hold */
 };
 
 struct session {
@@ -25,16 +27,47 @@ struct session {
     int in_fd, out_fd;
     int stop_fd;     /* when it is readable nobody waits for the reader of lines */
     int write_errno; /* why they do not arrive any more; 0: they do */
+    /* Under the lock of the calls. */
+    bool is_gathering; /* lines wait until what was read at once is answered at once */
+    struct pyro_buffer gathered;
 };
+
+static void write_out(struct session *session, const char *bytes, size_t size)
+{
+    if (size == 0 || session->write_errno)
+        return;
+    int r = pyro_mcp_write(session->out_fd, session->stop_fd, bytes, size);
+    if (r < 0) /* part of a line may be out, so that no other could follow */
+        session->write_errno = -r;
+}
+
+static void write_gathered(struct session *session)
+{
+    struct pyro_buffer *gathered = &session->gathered;
+    write_out(session, (const char *)pyro_buffer_data(gathered), gathered->size);
+    pyro_buffer_consume(gathered, gathered->size);
+}
 
 static void send_line(struct pyro_mcp_sink *sink, const char *line)
 {
     struct session *session = (struct session *)sink;
-    if (!line || session->write_errno)
+    if (!line)
         return;
-    int r = pyro_mcp_line_write(session->out_fd, session->stop_fd, line);
-    if (r < 0) /* part of the line may be out, so that no other could follow */
-        session->write_errno = -r;
+    if (session->is_gathering && pyro_buffer_append(&session->gathered, line, strlen(line)) == 0)
+        return;
+    write_gathered(session);
+    write_out(session, line, strlen(line));
+}
+
+/* A client that has ten calls under way reads ten answers at a time, rather than being woken for
+ * each. */
+static void gather(struct session *session, bool on)
+{
+    pthread_mutex_lock(&session->calls.lock);
+    session->is_gathering = on;
+    if (!on)
+        write_gathered(session);
+    pthread_mutex_unlock(&session->calls.lock);
 }
 
 /* To the log of the client: nobody answers what cannot be told apart. */
@@ -60,10 +93,10 @@ static void take_request(struct session *session, struct pyro_mcp_message *messa
 {
     const struct pyro_operation *tool;
     cleanup_free char *reply = pyro_mcp_server_take(&session->server, message, &tool);
-    if (tool)
-        pyro_mcp_calls_begin(&session->calls, message, tool, &session->sink);
-    else
+    if (reply)
         pyro_mcp_calls_send(&session->calls, &session->sink, reply);
+    else
+        pyro_mcp_calls_begin(&session->calls, message, tool, &session->sink);
 }
 
 static void take_line(struct session *session, const char *line, size_t size)
@@ -78,6 +111,8 @@ static void take_line(struct session *session, const char *line, size_t size)
         take_request(session, &message);
     else if (message.kind == PYRO_MCP_NOTIFICATION)
         take_notification(session, &message);
+    else
+        pyro_mcp_server_hear(&session->server, &message);
     pyro_mcp_message_finish(&message);
 }
 
@@ -86,12 +121,14 @@ static void take_lines(struct session *session)
     const char *line = NULL;
     size_t size = 0;
     int r;
+    gather(session, true);
     while ((r = pyro_mcp_lines_next(&session->lines, &line, &size)) != 0) {
         if (r > 0)
             take_line(session, line, size);
         else
             note("a line of more than 16 MiB was ignored");
     }
+    gather(session, false);
 }
 
 /* Whether there may be more. */
@@ -134,6 +171,7 @@ static int take_descriptors(int *ret_in, int *ret_out)
     if (in < 0 || out < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
         dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
         return -errno;
+    fcntl(out, F_SETPIPE_SZ, GATHERED_MAX); /* where it is a pipe, and may */
     *ret_in = steal_fd(&in);
     *ret_out = steal_fd(&out);
     return 0;
@@ -143,6 +181,7 @@ static void serve(struct session *session, const struct pyro_mcp_options *option
 {
     pyro_mcp_server_init(&session->server, options);
     pyro_mcp_lines_init(&session->lines, PYRO_MCP_MESSAGE_MAX);
+    pyro_buffer_init(&session->gathered, GATHERED_MAX);
     pyro_mcp_calls_init(&session->calls, options);
     if (isatty(session->in_fd))
         note("this speaks the Model Context Protocol; it is for programs, which start it "
@@ -153,11 +192,12 @@ static void serve(struct session *session, const struct pyro_mcp_options *option
         _exit(0); /* supervisors end the VMs of clients that are gone */
     alarm(0);
     pyro_mcp_lines_finish(&session->lines);
+    pyro_buffer_finish(&session->gathered);
     pyro_mcp_server_finish(&session->server);
 }
 
-int pyro_mcp_serve_stdio(const struct pyro_mcp_options *options, int stop_fd,
-                         struct pyro_error *error)
+static int serve_pipes(const struct pyro_mcp_options *options, int stop_fd,
+                       struct pyro_error *error)
 {
     struct session session = {.sink = {send_line, send_line}, .stop_fd = stop_fd};
     cleanup_close int in = -1, out = -1;
@@ -169,4 +209,15 @@ int pyro_mcp_serve_stdio(const struct pyro_mcp_options *options, int stop_fd,
     session.out_fd = out;
     serve(&session, options);
     return 0;
+}
+
+int pyro_mcp_serve_stdio(const struct pyro_mcp_options *options, int stop_fd,
+                         struct pyro_error *error)
+{
+    struct pyro_mcp_options own = *options;
+    if (own.spare_seconds > 0 && pyro_spares_create(own.spare_seconds, &own.spares, error) < 0)
+        return -1;
+    int r = serve_pipes(&own, stop_fd, error);
+    pyro_spares_destroy(own.spares);
+    return r;
 }

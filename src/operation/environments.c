@@ -224,6 +224,7 @@ const struct pyro_operation pyro_env_list_operation = {
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,
     .parameters = no_parameters,
     .result = list_fields,
+    .mark = pyro_environments_mark,
     .handler = list,
 };
 

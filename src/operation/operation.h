@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/home.h"
 #include "store/store.h"
@@ -113,6 +114,9 @@ struct pyro_operation {
     unsigned annotations;
     const struct pyro_parameter *parameters; /* ends with a NULL name */
     const struct pyro_field *result;         /* ends with a NULL name */
+    /* Appends bytes that differ whenever the result of a call without parameters would, without
+     * waiting: 0 or a negative errno. NULL: what it depends on cannot be told so. */
+    int (*mark)(const struct pyro_home *home, struct pyro_buffer *mark);
     pyro_handler handler; /* NULL: the command line's own, which needs its terminal or streams */
 };
 

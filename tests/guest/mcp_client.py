@@ -68,8 +68,15 @@ class Client:
 
     def call(self, tool, meta=None, **arguments):
         result = self.ask("tools/call", name=tool, arguments=arguments, meta=meta)["result"]
-        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+        if "isError" not in result:
+            assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
         return result
+
+    def call_error(self, tool, **arguments):
+        """The error of a call. It has no structure, which some clients would compare with the output schema."""
+        result = self.call(tool, **arguments)
+        assert result["isError"] is True and "structuredContent" not in result
+        return json.loads(result["content"][0]["text"])["error"]
 
     def notify(self, method, **params):
         self.send({"jsonrpc": "2.0", "method": method, "params": params})

@@ -337,7 +337,7 @@ def test_fifty_at_once(server):
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
         replies = list(pool.map(one, range(200)))
     for i, reply in enumerate(replies):
-        assert reply["id"] == i and f"vm-{i}" in reply["result"]["structuredContent"]["error"]["message"]
+        assert reply["id"] == i and f"vm-{i}" in reply["result"]["content"][0]["text"]
 
 
 def test_many_that_say_nothing(server):

@@ -7,6 +7,7 @@ import time
 import pytest
 from conftest import BASE, wait_until
 from mcp_client import Client
+from mcp_http import Server
 
 SHAPE = {"environment": BASE, "mem_mib": 256}
 
@@ -22,6 +23,9 @@ def serve(pyro):
 
     yield start
     for client in clients:
+        # One that was killed while it made a guest would leave that to be removed by the next command.
+        client.process.terminate()
+        client.process.wait(10)
         client.__exit__()
     pyro.assert_nothing_left(5)
 
@@ -56,6 +60,17 @@ def test_the_next_run_gets_the_guest_that_was_made_ready(pyro, serve):
     assert ready.startswith(run(client, "hostname; echo x >/root/mark", timeout_seconds=10))
     following = spare(pyro, ready)
     assert following.startswith(run(client, "hostname; ls /root")), "with nothing of the last one's in it"
+
+
+def test_over_http(pyro):
+    """Its module has a core of its own, which has to make and to end them."""
+    with Server(pyro, spare_seconds=600) as server:
+        for _ in range(2):
+            result = server.legacy("tools/call", name="vm_run", arguments={**SHAPE, "command": "true"})["result"]
+            assert result["structuredContent"]["exit_code"] == 0
+            spare(pyro)
+        assert server.stop(signal.SIGTERM) == (143, b"")
+    pyro.assert_nothing_left(5)
 
 
 def test_another_shape_gets_its_own(pyro, serve):

@@ -68,11 +68,17 @@ def test_each_message_by_itself(client):
         ("server/discover", None, -32601),
         ("resources/list", None, -32601),
         ("resources/templates/list", None, -32601),
-        ("logging/setLevel", {}, -32601),
+        ("logging/setLevel", META, -32601),
+        ("logging/setLevel", None, -32602),
     ],
 )
 def test_refused_methods(client, method, meta, code):
     assert error_of(client.ask(method, meta=meta)) == code
+
+
+def test_a_log_level_can_be_set(client):
+    assert client.ask("logging/setLevel", level="info")["result"] == {}
+    assert error_of(client.ask("logging/setLevel", level="loud")) == -32602
 
 
 def test_unknown_version(client):
@@ -104,9 +110,8 @@ def test_cursor(client):
 
 
 def test_wrong_arguments(client):
-    result = client.call("vm_run", environmnt="debian:12", vcpu_count=0, mem_mib="1", allow_host_compat=True)
-    error = result["structuredContent"]["error"]
-    assert result["isError"] and error["code"] == "invalid_parameter" and error["hint"]
+    error = client.call_error("vm_run", environmnt="debian:12", vcpu_count=0, mem_mib="1", allow_host_compat=True)
+    assert error["code"] == "invalid_parameter" and error["hint"]
     for part in ("environmnt", "did you mean environment", "environment is missing", "command is missing",
                  "vcpu_count", "mem_mib", "allow_host_compat is not allowed"):  # fmt: skip
         assert part in error["message"]
@@ -116,24 +121,23 @@ def test_numbers_beyond_all_measure(client):
     client.write(b'{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"vm_exec","arguments":'
                  b'{"vm_id":"x","command":"x","timeout_seconds":99999999999999999999999}}}\n')  # fmt: skip
     reply = client.line()
-    assert reply["id"] == 5 and "timeout_seconds" in reply["result"]["structuredContent"]["error"]["message"]
+    assert reply["id"] == 5 and "timeout_seconds" in reply["result"]["content"][0]["text"]
 
 
 def test_only_on_the_command_line(client):
-    result = client.call("service_logs", workspace_id="ws-x", service_name="x", follow=True)
-    assert "'follow'" in result["structuredContent"]["error"]["message"]
+    error = client.call_error("service_logs", workspace_id="ws-x", service_name="x", follow=True)
+    assert "'follow'" in error["message"]
 
 
 def test_host_compat_when_allowed(empty):
     with Client(empty, "--allow-host-compat") as client:
-        error = client.call("vm_create", environment="no:such", allow_host_compat=True)["structuredContent"]["error"]
+        error = client.call_error("vm_create", environment="no:such", allow_host_compat=True)
         assert error["code"] == "unknown_environment"
 
 
 def test_results_without_null(client):
     """vm_network_info of a VM without a network has little but null in it."""
-    unknown = client.call("vm_status", vm_id="vm-none")
-    assert unknown["isError"] and unknown["structuredContent"]["error"]["code"] == "unknown_vm"
+    assert client.call_error("vm_status", vm_id="vm-none")["code"] == "unknown_vm"
     environments = client.call("vm_list_environments")["structuredContent"]["environments"]
     assert environments and all(value is not None for entry in environments for value in entry.values())
 
@@ -148,10 +152,10 @@ def test_paths_outside(empty, tmp_path):
     (tmp_path / "inside").mkdir()
     with Client(empty, cwd=tmp_path / "inside") as client:
         for path in ("/etc", "..", "../home"):
-            error = client.call("workspace_create", environment=BASE, seed_path=path)["structuredContent"]["error"]
+            error = client.call_error("workspace_create", environment=BASE, seed_path=path)
             assert error["field"] == "seed_path" and "--allow-path" in error["hint"]
-            error = client.call("workspace_export", workspace_id="ws-0123456789abcdef", path="/workspace/x",
-                                output_path=path + "/x")["structuredContent"]["error"]  # fmt: skip
+            error = client.call_error("workspace_export", workspace_id="ws-0123456789abcdef", path="/workspace/x",
+                                      output_path=path + "/x")  # fmt: skip
             assert error["field"] == "output_path" and "--allow-path" in error["hint"]
 
 
@@ -165,7 +169,21 @@ def test_no_such_root(empty):
 RUBBISH = [
     b"garbage", b"\xff\xfe\0\x01", b"{", b"}", b"[]", b"null", b"7", b'"x"', b"\0",
     b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]',
+    b'[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}]',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping"}{"jsonrpc":"2.0","id":2,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping"} x',
+    b'\xef\xbb\xbf{"jsonrpc":"2.0","id":1,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping\xc3"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"\xed\xa0\x80"}}',
+    b'{"jsonrpc":"2.0","id":1,"method":"p\0ing"}',
+    b'{"jsonrpc":"1.0","id":1,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":[1],"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":true,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":NaN}}',
     b'{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"vm_status","arguments":{"vm_id":"a","vm_id":"b"}}}',
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"vm_status","arguments":{"vm_id":"\\udfff"}}}',
     b'{"jsonrpc":"2.0","id":null,"method":"ping"}',
     b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}',
     b'{"jsonrpc":"2.0","id":"\\ud800","method":"ping"}',
@@ -215,8 +233,14 @@ def test_many_calls(client):
     assert sorted(client.line()["id"] for _ in range(200)) == list(range(200))
 
 
-def test_half_a_message(client):
-    client.write(b'{"jsonrpc":"2.0","id":1,"method":"pi')
+@pytest.mark.parametrize("size", [36, 10_000_000, 20_000_000])
+def test_half_a_message(client, size):
+    client.request("ping", id="before")
+    client.write((b'{"jsonrpc":"2.0","id":1,"method":"pi' + b"i" * size)[:size])
+    assert client.end() == ([{"jsonrpc": "2.0", "id": "before", "result": {}}], 0)
+
+
+def test_nothing_at_all(client):
     assert client.end() == ([], 0)
 
 
@@ -315,3 +339,33 @@ def test_end_while_a_command_runs(pyro):
         assert time.monotonic() - started < 2 and status == 0
         assert all(message.get("method") == "notifications/progress" for message in messages)
     pyro.assert_nothing_left(10)
+
+
+def test_a_listing_is_remembered_until_something_changes(empty):
+    """Whatever changes: here an installation that is damaged, then gone."""
+    directory = empty.home / "environments" / "debian-12-base"
+
+    def entry(client):
+        entries = client.call("vm_list_environments")["structuredContent"]["environments"]
+        return next(one for one in entries if one["name"] == BASE)
+
+    with Client(empty) as client:
+        assert [entry(client) for _ in range(3)] == [entry(client)] * 3
+        assert "problem" not in entry(client)
+        directory.mkdir(parents=True)
+        (directory / "manifest.json").write_text("{")
+        time.sleep(0.02)
+        assert entry(client)["problem"]
+        (directory / "manifest.json").unlink()
+        directory.rmdir()
+        time.sleep(0.02)
+        assert "problem" not in entry(client)
+
+
+def test_many_answers_at_once(empty):
+    """What is asked at once is answered at once, whole and in full, also when it is more than a pipe holds."""
+    with Client(empty) as client:
+        client.call("vm_list_environments")
+        calls = [{"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "vm_list_environments"}} for number in range(200)]
+        client.write(b"".join(json.dumps(call).encode() + b"\n" for call in calls))
+        assert sorted(client.line()["id"] for _ in calls) == list(range(200))

@@ -42,9 +42,7 @@ class Tools:
         return structured
 
     def error(self, tool, **arguments):
-        result = self.client.call(tool, **arguments)
-        assert result["isError"]
-        return result["structuredContent"]["error"]
+        return self.client.call_error(tool, **arguments)
 
 
 @pytest.fixture

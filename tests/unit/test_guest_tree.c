@@ -400,11 +400,8 @@ static void test_cut(const char *mode)
 static void test_cut_large(const char *mode)
 {
     static const uint8_t data[PYRO_TREE_DATA_MAX];
-    struct pyro_tree_entry entry = {.kind = PYRO_TREE_FILE,
-                                    .path = "f",
-                                    .mode = 0600,
-                                    .size = PYRO_TREE_LARGE,
-                                    .target = ""};
+    struct pyro_tree_entry entry = {
+        .kind = PYRO_TREE_FILE, .path = "f", .mode = 0600, .size = PYRO_TREE_LARGE, .target = ""};
     struct tree_run run;
     size_t bad = 0;
     fresh();
