@@ -38,6 +38,7 @@ bench:
 	@python3 bench/session.py
 	@python3 bench/warm_up.py
 	@python3 bench/busy_boots.py
+	@python3 bench/python.py
 
 install: build
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
