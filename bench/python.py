@@ -29,9 +29,12 @@ def seconds(words):
 
 
 def in_turns(rounds, *measured):
-    """What each took, round by round; the first round counts for none."""
-    taken = [[measure() for measure in measured] for _ in range(rounds + 1)][1:]
-    return [list(column) for column in zip(*taken)]
+    """What each took, round by round; each is first as often as not, and the first round counts for none."""
+    taken = {measure: [] for measure in measured}
+    for number in range(rounds + 1):
+        for measure in measured if number % 2 else reversed(measured):
+            taken[measure].append(measure())
+    return [taken[measure][1:] for measure in measured]
 
 
 def measure(rounds):

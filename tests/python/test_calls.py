@@ -88,6 +88,22 @@ def test_binary_and_text(pyro, workspace, tmp_path):
     assert pyro.close_shell(workspace.id, shell["shell_id"])["closed"]
 
 
+def test_progress(tmp_path):
+    """Of a pull, which this ends at its first step."""
+    steps = []
+
+    def look(step):
+        steps.append(step)
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        Pyro(tmp_path / "home", on_progress=look).pull_environment(BASE)
+    (step,) = steps
+    assert (step["operation"], bool(step["phase"]), bool(step["message"])) == ("pull", True, True)
+    assert step["total"] is None or step["done"] <= step["total"]
+    assert [path for path in (tmp_path / "home" / "environments").iterdir() if path.is_dir()] == []
+
+
 def test_blocks_leave_nothing(pyro, home):
     before = live_vms(home)
     with pytest.raises(LookupError):

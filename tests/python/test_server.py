@@ -1,6 +1,7 @@
 """create_server(): the MCP server of the command, on this process's stdio or over HTTP."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -41,7 +42,7 @@ def test_stdio(script):
 
 
 def start_http(script):
-    process = script(HTTP, stderr=subprocess.PIPE)
+    process = script(HTTP, stderr=subprocess.PIPE, start_new_session=True)
     for line in process.stderr:
         found = re.search(r"http://[^\s/]+/mcp", line)
         if found:
@@ -56,10 +57,11 @@ def post(address):
         return answer.read().decode()
 
 
-def test_http_until_ctrl_c(script):
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["from a program", "from a terminal"])
+def test_http_until_ctrl_c(script, send):
     process, address = start_http(script)
     assert "pyro-mcp" in post(address)
-    process.send_signal(signal.SIGINT)
+    send(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (out, process.returncode) == ("after\n", 0)
     assert "Traceback" not in err
