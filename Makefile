@@ -40,6 +40,7 @@ bench:
 	@python3 bench/mcp.py
 	@python3 bench/warm_up.py
 	@python3 bench/busy_boots.py
+	@python3 bench/python.py
 
 install: $(BUILD)/build.ninja
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)

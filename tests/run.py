@@ -2,7 +2,7 @@
 """Runs all tests and ends with one line: N passed, N failed (, N skipped).
 
     tests/run.py            everything, as `make test` does
-    tests/run.py STEP …     only these: build layers unit sanitize fuzz deb guest judges
+    tests/run.py STEP …     only these: build layers unit sanitize fuzz deb python guest judges
 
 The guest tests run as whoever calls and, when that is root, as an ordinary user made for it.
 """
@@ -135,10 +135,10 @@ def deb():
         check("test_packages.py", run(sys.executable, ROOT / "tests" / "test_packages.py", ROOT / "build" / "deb") == 0)
 
 
-def pytest(tests, report, env, prefix=(), skip=()):
+def pytest(tests, report, env, prefix=(), skip=(), interpreter="/usr/bin/python3"):
     """Starts pytest on a directory; its output goes to a file beside the report."""
     log = open(f"{report}.log", "wb")
-    words = [*prefix, "/usr/bin/python3", "-m", "pytest", "-q", "-ra", "--durations=8",
+    words = [*prefix, interpreter, "-m", "pytest", "-q", "-ra", "--durations=8",
              "-p", "no:cacheprovider", f"--junitxml={report}", tests]  # fmt: skip
     words += [f"--ignore={tests}/{name}" for name in (*skip, "judges")]
     return subprocess.Popen([str(word) for word in words], env=env, cwd=tests, stdout=log,
@@ -147,10 +147,33 @@ def pytest(tests, report, env, prefix=(), skip=()):
 
 def finish_pytest(name, process, report):
     process.wait()
-    say(f"guest tests {name}")
+    say(name)
     print(pathlib.Path(f"{report}.log").read_text(errors="replace")[-30000:])
     if not count_junit(pathlib.Path(report)):
-        check(f"guest tests {name}", False)
+        check(name, False)
+
+
+def python():
+    """The Python package in a fresh environment, as pip installs its sdist; a tree with changes that are not committed,
+    which no sdist has, is installed itself."""
+    with tempfile.TemporaryDirectory(prefix="pyro-python-") as name:
+        place = pathlib.Path(name)
+        bin_ = place / "venv" / "bin"
+        made = (run("/usr/bin/python3", "-m", "venv", "--system-site-packages", bin_.parent) == 0
+                and run(bin_ / "pip", "install", "-q", "build") == 0
+                and run(bin_ / "python", "-m", "build", "--sdist", "--outdir", place, ROOT, stdout=subprocess.DEVNULL) == 0)  # fmt: skip
+        if not check("python -m build makes an sdist", made):
+            return
+        changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True).stdout
+        source = ROOT if changed else next(place.glob("*.tar.gz"))
+        if not check(f"pip installs {'the tree' if changed else 'the sdist'}, without a warning of the compiler",
+                     run(bin_ / "pip", "install", "-q", source, "--config-settings=setup-args=-Dwerror=true") == 0):  # fmt: skip
+            return
+        check("brings the command", run(bin_ / "pyro", "--version") == 0)
+        env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
+        report = place / "report.xml"
+        started = pytest(ROOT / "tests" / "python", report, env, interpreter=bin_ / "python")
+        finish_pytest("tests of the Python package", started, report)
 
 
 def as_user(place):
@@ -190,12 +213,12 @@ def guest():
                           "PYRO_TEST_HOME": str(place / "user" / "home"),
                           "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
                 report = place / "user" / "report.xml"
-                runs.append((f"as {USER}", pytest(place / "user" / "guest", report, theirs, prefix,
+                runs.append((f"guest tests as {USER}", pytest(place / "user" / "guest", report, theirs, prefix,
                                                   ONCE_AS_CALLER), report))  # fmt: skip
         env.update(PYRO_TEST_BUILD=str(ROOT / "build"), PYRO_TEST_HOME=str(place / "home"))
         skip = ONCE_AS_USER if prefix else ()
         report = place / "report.xml"
-        runs.append(("as the caller", pytest(ROOT / "tests" / "guest", report, env, (), skip),
+        runs.append(("guest tests as the caller", pytest(ROOT / "tests" / "guest", report, env, (), skip),
                      report))  # fmt: skip
         for run_ in runs:
             finish_pytest(*run_)
@@ -227,8 +250,8 @@ def guest_and_judges():
             finish_pytest(*judged)
 
 
-STEPS = (build, layers, unit, sanitize, fuzz, deb, guest, judges)
-TOGETHER = (build, layers, unit, sanitize, fuzz, deb, guest_and_judges)
+STEPS = (build, layers, unit, sanitize, fuzz, deb, python, guest, judges)
+TOGETHER = (build, layers, unit, sanitize, fuzz, deb, python, guest_and_judges)
 
 
 def main():

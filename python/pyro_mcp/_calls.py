@@ -1,0 +1,112 @@
+"""One call: parameters to JSON, the extension, the result or the exception."""
+
+from __future__ import annotations
+
+import os
+
+from . import _pyro
+from .errors import make_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from .types import Progress
+
+    OnOutput = Callable[[str, bytes], object]
+    OnProgress = Callable[[Progress], object]
+
+
+def _libexec() -> bytes:
+    """Where the package keeps the programs that it starts; empty where the library is to look for them."""
+    packaged = os.path.join(os.path.dirname(__file__), "libexec")
+    if os.environ.get("PYRO_LIBEXEC") or not os.path.isdir(packaged):
+        return b""
+    return os.fsencode(packaged)
+
+
+def _plain(value: Any) -> str:
+    """Paths, which JSON does not know."""
+    path = os.fspath(value)
+    if not isinstance(path, str):
+        raise TypeError
+    return path
+
+
+def _encode_value(value: Any) -> str:
+    import json
+
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise ValueError("a number of more than 64 bits")
+    text = json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False)
+    text.encode()
+    return text
+
+
+def _encode(operation: str, parameters: Mapping[str, Any]) -> str:
+    members = []
+    for name, value in parameters.items():
+        try:
+            members.append(f'"{name}": {_encode_value(value)}')
+        except TypeError:
+            message = f"{operation}: {name} is or holds what pyro cannot take: {type(value).__name__}"
+            hint = "give str, int, float, bool, None, a path, or lists and dicts of them; bytes need .decode() first"
+            raise make_error("invalid_parameter", message, hint, name) from None
+        except (ValueError, RecursionError) as error:
+            message = f"{operation}: {name} has no form in JSON: {error}"
+            raise make_error("invalid_parameter", message, "", name) from None
+    return "{" + ", ".join(members) + "}"
+
+
+def _check_callback(operation: str, name: str, callback: object) -> None:
+    if callback is not None and not callable(callback):
+        message = f"{operation}: {name} is of type {type(callback).__name__}, which cannot be called"
+        raise make_error("invalid_parameter", message, "give a function", name)
+
+
+class Caller:
+    """What a Pyro calls with. It holds no resource: each call opens what it needs and closes it, so threads, forked
+    processes and interpreters may share or copy it as they like."""
+
+    def __init__(self, home: str | os.PathLike[str] | None, on_progress: OnProgress | None) -> None:
+        _check_callback("Pyro", "on_progress", on_progress)
+        try:
+            self.home = b"" if home is None else os.fsencode(home)
+        except TypeError:
+            message = f"Pyro: home is of type {type(home).__name__}, which is no path"
+            raise make_error("invalid_parameter", message, "give a str or a pathlib.Path", "home") from None
+        if b"\0" in self.home:
+            raise make_error("invalid_parameter", "Pyro: home holds a NUL", "", "home")
+        self.libexec = _libexec()
+        self.on_progress = on_progress
+        self.closed = False
+
+    def _progress(self, operation: str, phase: str, message: str, done: int, total: int) -> None:
+        assert self.on_progress is not None
+        self.on_progress(
+            {"operation": operation, "phase": phase, "message": message, "done": done, "total": total or None}
+        )
+
+    def call(
+        self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None, cancel_fd: int = -1
+    ) -> Any:
+        """Calls an operation. `cancel_fd`: an eventfd; what is written to it cancels the call."""
+        import json
+
+        if self.closed:
+            raise make_error("wrong_state", f"{operation}: this Pyro is closed", "make another one: Pyro()")
+        _check_callback(operation, "on_output", on_output)
+        text = _encode(operation, parameters)
+        own = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) if cancel_fd < 0 else -1
+        try:
+            outcome = _pyro.call(
+                self.home, self.libexec, operation, text, on_output, self.on_progress and self._progress,
+                own if cancel_fd < 0 else cancel_fd,
+            )  # fmt: skip
+        finally:
+            if own >= 0:
+                os.close(own)
+        if isinstance(outcome, tuple):
+            raise make_error(*outcome)
+        return json.loads(outcome)

@@ -1,0 +1,167 @@
+"""VMs and workspaces for `with` blocks: nothing of them is left when the block ends."""
+
+from __future__ import annotations
+
+from .errors import PyroError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ._calls import OnOutput
+    from .asynchronous import AsyncPyro
+    from .client import Pyro
+    from .types import CommandResult, VMRecord, WorkspaceCommandResult, WorkspaceDiff, WorkspaceExport
+    from .types import WorkspaceRecord, WorkspaceSyncPush
+
+
+class _Scope:
+    def __init__(self, environment: str, parameters: dict[str, Any]) -> None:
+        self._parameters = {"environment": environment, **parameters}
+        self._id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """vm_id or workspace_id, for the methods of Pyro."""
+        if self._id is None:
+            raise RuntimeError("there is an id only inside of the `with` block")
+        return self._id
+
+
+def _unless_gone(error: PyroError) -> None:
+    if error.code not in ("unknown_vm", "unknown_workspace"):
+        raise error
+
+
+class VM(_Scope):
+    """A VM that ends with its block, or with its command."""
+
+    def __init__(self, pyro: Pyro, environment: str, parameters: dict[str, Any]) -> None:
+        super().__init__(environment, parameters)
+        self._pyro = pyro
+
+    def __enter__(self) -> VM:
+        self._id = self._pyro.create_vm(**self._parameters)["vm_id"]
+        try:
+            self._pyro.start_vm(self._id)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self._pyro.delete_vm(self.id)
+        except PyroError as error:
+            _unless_gone(error)
+
+    def exec(
+        self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
+    ) -> CommandResult:
+        """Pyro.exec_vm(): the VM ends with the command."""
+        return self._pyro.exec_vm(self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output)
+
+    def status(self) -> VMRecord:
+        """Pyro.status_vm()."""
+        return self._pyro.status_vm(self.id)
+
+
+class Workspace(_Scope):
+    """A workspace that is deleted at the end of its block."""
+
+    def __init__(self, pyro: Pyro, environment: str, parameters: dict[str, Any]) -> None:
+        super().__init__(environment, parameters)
+        self._pyro = pyro
+
+    def __enter__(self) -> Workspace:
+        self._id = self._pyro.create_workspace(**self._parameters)["workspace_id"]
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self._pyro.delete_workspace(self.id)
+        except PyroError as error:
+            _unless_gone(error)
+
+    def exec(
+        self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
+    ) -> WorkspaceCommandResult:
+        """Pyro.exec_workspace()."""
+        return self._pyro.exec_workspace(
+            self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output
+        )
+
+    def push(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> WorkspaceSyncPush:
+        """Pyro.push_workspace_sync()."""
+        return self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
+
+    def export(self, path: str, *, output_path: str | os.PathLike[str]) -> WorkspaceExport:
+        """Pyro.export_workspace()."""
+        return self._pyro.export_workspace(self.id, path, output_path=output_path)
+
+    def diff(self) -> WorkspaceDiff:
+        """Pyro.diff_workspace()."""
+        return self._pyro.diff_workspace(self.id)
+
+    def status(self) -> WorkspaceRecord:
+        """Pyro.status_workspace()."""
+        return self._pyro.status_workspace(self.id)
+
+
+class AsyncVM(_Scope):
+    """VM for `async with`."""
+
+    def __init__(self, pyro: AsyncPyro, environment: str, parameters: dict[str, Any]) -> None:
+        super().__init__(environment, parameters)
+        self._pyro = pyro
+
+    async def __aenter__(self) -> AsyncVM:
+        self._id = (await self._pyro.create_vm(**self._parameters))["vm_id"]
+        try:
+            await self._pyro.start_vm(self._id)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        try:
+            await self._pyro.delete_vm(self.id)
+        except PyroError as error:
+            _unless_gone(error)
+
+    async def exec(
+        self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
+    ) -> CommandResult:
+        """AsyncPyro.exec_vm(): the VM ends with the command."""
+        return await self._pyro.exec_vm(
+            self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output
+        )
+
+
+class AsyncWorkspace(_Scope):
+    """Workspace for `async with`."""
+
+    def __init__(self, pyro: AsyncPyro, environment: str, parameters: dict[str, Any]) -> None:
+        super().__init__(environment, parameters)
+        self._pyro = pyro
+
+    async def __aenter__(self) -> AsyncWorkspace:
+        self._id = (await self._pyro.create_workspace(**self._parameters))["workspace_id"]
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        try:
+            await self._pyro.delete_workspace(self.id)
+        except PyroError as error:
+            _unless_gone(error)
+
+    async def exec(
+        self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
+    ) -> WorkspaceCommandResult:
+        """AsyncPyro.exec_workspace()."""
+        return await self._pyro.exec_workspace(
+            self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output
+        )

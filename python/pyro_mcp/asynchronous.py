@@ -1,0 +1,87 @@
+"""`AsyncPyro`: the methods of Pyro for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+
+from ._async_operations import AsyncOperations
+from ._calls import Caller
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ._calls import OnOutput, OnProgress
+    from ._scopes import AsyncVM, AsyncWorkspace
+    from .server import Server
+
+MOST_AT_ONCE = 256
+
+
+class AsyncPyro(AsyncOperations):
+    """Pyro for asyncio: the same methods, to be awaited. Cancelling one (also by asyncio.timeout()) cancels the call
+    and waits until it has cleaned up. Callbacks run in other threads than the loop's; up to 256 calls run at once."""
+
+    def __init__(self, home: str | os.PathLike[str] | None = None, *, on_progress: OnProgress | None = None) -> None:
+        self._caller = Caller(home, on_progress)
+        self._threads = concurrent.futures.ThreadPoolExecutor(MOST_AT_ONCE, "pyro")
+
+    async def _call(self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None) -> Any:
+        if self._caller.closed:
+            return self._caller.call(operation, parameters)
+        cancel = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        try:
+            call = asyncio.get_running_loop().run_in_executor(
+                self._threads, self._caller.call, operation, parameters, on_output, cancel
+            )
+            try:
+                return await asyncio.shield(call)
+            except asyncio.CancelledError:
+                os.eventfd_write(cancel, 1)
+                await _end_of(call)
+                raise
+        finally:
+            os.close(cancel)
+
+    async def close(self) -> None:
+        """Refuses calls from now on, and waits for those that run. VMs and workspaces go on."""
+        self._caller.closed = True
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def __aenter__(self) -> AsyncPyro:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    def create_server(self) -> Server:
+        """The MCP server with this object's home; its run() blocks, so it is for a thread."""
+        from .server import Server
+
+        return Server(self._caller.home)
+
+    def vm(self, environment: str, **parameters: Any) -> AsyncVM:
+        """A VM for an `async with` block; see Pyro.vm()."""
+        from ._scopes import AsyncVM
+
+        return AsyncVM(self, environment, parameters)
+
+    def workspace(self, environment: str, **parameters: Any) -> AsyncWorkspace:
+        """A workspace for an `async with` block; see Pyro.workspace()."""
+        from ._scopes import AsyncWorkspace
+
+        return AsyncWorkspace(self, environment, parameters)
+
+
+async def _end_of(call: asyncio.Future[Any]) -> None:
+    """However the call ends, and however often this is cancelled: its eventfd must outlive it."""
+    while not call.done():
+        try:
+            await asyncio.wait([call])
+        except asyncio.CancelledError:
+            continue
+    if not call.cancelled():
+        call.exception()

@@ -1,0 +1,97 @@
+"""The MCP server: `pyro mcp serve`, as a child that has this process's stdin and stdout."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+from . import _pyro
+from .errors import make_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class Server:
+    """What create_server() returns."""
+
+    def __init__(self, home: bytes) -> None:
+        self._home = home
+
+    def run(
+        self,
+        transport: str = "stdio",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8765,
+        token_file: str | os.PathLike[str] | None = None,
+        tools: str = "all",
+        allow_host_compat: bool = False,
+        allow_path: Sequence[str | os.PathLike[str]] = (),
+        spare_seconds: int = 600,
+    ) -> None:
+        """Serves until its client hangs up (stdio), or until Ctrl-C or SIGTERM; then it has cleaned up and returns.
+
+        transport: "stdio" (on this process's stdin and stdout, which must not be used meanwhile) or
+            "streamable-http" (at http://HOST:PORT/mcp; where it listens stands on stderr)
+        host, port: for HTTP; port 0 takes any that is free
+        token_file: for HTTP: file with the token that clients must send
+        tools: "all", "vm" or "workspace"
+        allow_host_compat: let tools fall back to a sandbox on the host's own kernel
+        allow_path: directories that tools may read and write in; without any, the current one
+        spare_seconds: how long a guest is kept ready for the next call; 0: none is
+
+        Raises PyroError: invalid_parameter, or what kept the server from running.
+        """
+        words = self._words(transport, host, port, token_file)
+        words += ["--tools", str(tools), "--spare-seconds", str(spare_seconds)]
+        words += ["--allow-host-compat"] if allow_host_compat else []
+        if isinstance(allow_path, (str, bytes, os.PathLike)):
+            raise make_error("invalid_parameter", "run: allow_path is one path", "give a list of them", "allow_path")
+        for path in allow_path:
+            words += ["--allow-path", os.fspath(path)]
+        self._serve(words)
+
+    def _words(
+        self, transport: str, host: str, port: int, token_file: str | os.PathLike[str] | None
+    ) -> list[str]:
+        """The command up to where it serves."""
+        packaged = os.path.join(os.path.dirname(__file__), "libexec", "pyro")
+        words = [packaged if os.path.exists(packaged) else "pyro", "mcp", "serve"]
+        if transport == "streamable-http":
+            address = f"[{host}]" if ":" in str(host) else host
+            words += ["--http", f"{address}:{port}"]
+        elif transport != "stdio":
+            raise make_error(
+                "invalid_parameter", f"run: there is no transport {transport!r}", 'say "stdio" or "streamable-http"',
+                "transport",
+            )  # fmt: skip
+        return words + (["--token-file", os.fspath(token_file)] if token_file is not None else [])
+
+    def _serve(self, words: list[str]) -> None:
+        env = dict(os.environ, PYRO_HOME=os.fsdecode(self._home)) if self._home else None
+        try:
+            child = subprocess.Popen(words, env=env, preexec_fn=_pyro.die_with_parent)
+        except FileNotFoundError:
+            raise make_error("missing_program", f"there is no {words[0]}", "install pyro-mcp again") from None
+        status = _wait(child)
+        if status not in (0, INTERRUPTED, 128 + signal.SIGTERM):
+            message = f"the MCP server ended with status {status}"
+            code = "invalid_parameter" if status == 2 else "internal"
+            raise make_error(code, message, "what was wrong stands on stderr")
+
+
+def _wait(child: subprocess.Popen[bytes]) -> int:
+    """Until the server has ended. Ctrl-C is passed on, once and for all: it has things to put away."""
+    interrupted = False
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            if not interrupted and child.poll() is None:
+                child.send_signal(signal.SIGINT)
+            interrupted = True

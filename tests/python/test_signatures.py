@@ -1,0 +1,128 @@
+"""The methods against the public contract, which is written down here a second time on purpose, and against the
+operation table."""
+
+import inspect
+import json
+import re
+import typing
+
+import pyro_mcp
+import pytest
+from pyro_mcp import AsyncPyro, Pyro, _pyro, errors, types
+
+# As the contract has them. "..." stands for parameters that it leaves open.
+CONTRACT = """
+create_server()
+list_environments()
+pull_environment(environment)
+inspect_environment(environment)
+prune_environments()
+create_vm(...)
+create_workspace(...)
+push_workspace_sync(workspace_id, source_path, *, dest="/workspace")
+export_workspace(workspace_id, path, *, output_path)
+diff_workspace(workspace_id)
+start_service(workspace_id, service_name, *, command, cwd="/workspace", readiness=None, ready_timeout_seconds=30, ready_interval_ms=500)
+list_services(workspace_id)
+status_service(workspace_id, service_name)
+logs_service(workspace_id, service_name, *, tail_lines=200, all=False)
+stop_service(workspace_id, service_name)
+open_shell(workspace_id, *, cwd="/workspace", cols=120, rows=30)
+read_shell(workspace_id, shell_id, *, cursor=0, max_chars=65536)
+write_shell(workspace_id, shell_id, *, input, append_newline=True)
+signal_shell(workspace_id, shell_id, *, signal_name="INT")
+close_shell(workspace_id, shell_id)
+start_vm(vm_id)
+exec_vm(vm_id, *, command, timeout_seconds=30)
+exec_workspace(workspace_id, *, command, timeout_seconds=30)
+stop_vm(vm_id)
+delete_vm(vm_id)
+delete_workspace(workspace_id)
+status_vm(vm_id)
+status_workspace(workspace_id)
+logs_workspace(workspace_id)
+network_info_vm(vm_id)
+reap_expired()
+run_in_vm(...)
+""".strip().splitlines()
+DEFAULTS = {"vcpu_count": 1, "mem_mib": 1024, "allow_host_compat": False}
+# What goes beyond it: keyword-only, with a default.
+BEYOND = {"force", "grace_seconds", "scrollback_bytes", "plain", "wait_ms", "wait_for_idle_ms", "on_output"}
+
+OPERATIONS = {o["python"]: o for o in json.loads(_pyro.operations())["operations"] if o["python"]}
+
+
+def parameters(function):
+    found = dict(inspect.signature(function).parameters)
+    found.pop("self", None)
+    return found
+
+
+@pytest.mark.parametrize("facade", [Pyro, AsyncPyro])
+@pytest.mark.parametrize("line", CONTRACT)
+def test_contract(facade, line):
+    name, words = re.fullmatch(r"(\w+)\((.*)\)", line).groups()
+    found = parameters(getattr(facade, name))
+    if words == "...":
+        assert {key: found[key].default for key in DEFAULTS} == DEFAULTS
+        return
+    wanted = parameters(eval(f"lambda {words}: None"))
+    shown = {key: (p.kind, p.default) for key, p in found.items() if key in wanted}
+    assert shown == {key: (p.kind, p.default) for key, p in wanted.items()}
+    assert [key for key in found if key in wanted and found[key].kind is not inspect.Parameter.KEYWORD_ONLY] == [
+        key for key in wanted if wanted[key].kind is not inspect.Parameter.KEYWORD_ONLY
+    ]
+    for key in found.keys() - wanted.keys():
+        assert key in BEYOND
+        assert found[key].kind is inspect.Parameter.KEYWORD_ONLY
+        assert found[key].default is not inspect.Parameter.empty
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_operation_table(name):
+    wanted = {p["name"]: p for p in OPERATIONS[name]["parameters"] if not p["command_line"]}
+    found = parameters(getattr(Pyro, name))
+    assert found.keys() - {"on_output"} == wanted.keys()
+    for key, parameter in found.items():
+        if key == "on_output" or (wanted[key]["required"] or key == "input"):
+            continue
+        assert parameter.default == wanted[key]["default"]
+    assert [str(p) for p in parameters(getattr(AsyncPyro, name)).values()] == [str(p) for p in found.values()]
+    assert getattr(Pyro, name).__doc__ == getattr(AsyncPyro, name).__doc__
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_documented_and_typed(name):
+    method = getattr(Pyro, name)
+    for key in parameters(method):
+        assert f"{key}: " in method.__doc__
+    hints = typing.get_type_hints(method, {**vars(types), **vars(__import__("pyro_mcp._calls")), **NAMESPACE})
+    result = hints["return"]
+    if name == "list_environments":
+        result = typing.get_args(result)[0]
+        fields = OPERATIONS[name]["result"][1]["members"]
+    else:
+        fields = OPERATIONS[name]["result"]
+    assert set(typing.get_type_hints(result)) == {field["name"] for field in fields}
+
+
+NAMESPACE = {"Sequence": typing.Sequence, "os": __import__("os"), "OnOutput": typing.Callable}
+
+
+def test_every_public_method_is_in_the_table():
+    own = {"create_server", "close", "vm", "workspace"}
+    public = {name for name in dir(Pyro) if not name.startswith("_")}
+    assert public == OPERATIONS.keys() | own
+    assert {name for name in dir(AsyncPyro) if not name.startswith("_")} == public
+
+
+def test_every_error_has_its_class():
+    for code, builtin in _pyro.ERRORS.items():
+        error = errors.make_error(code, "message", "hint", "field", 2)
+        assert isinstance(error, pyro_mcp.PyroError)
+        assert isinstance(error, getattr(__import__("builtins"), builtin))
+        assert (error.code, error.field, error.errno, str(error)) == (code, "field", 2, "message\n  hint: hint")
+
+
+def test_version():
+    assert pyro_mcp.__version__ == json.loads(_pyro.operations())["version"]
