@@ -224,40 +224,26 @@ def guest():
             finish_pytest(*run_)
 
 
-def start_judges(place):
-    """The MCP server before judges that others wrote: pytest under way, or None."""
-    where, tests = ROOT / "build" / "judges", ROOT / "tests" / "guest" / "judges"
-    if not check("installs the judges", run(sys.executable, tests / "install.py", where) == 0):
-        return None
-    env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYRO_TEST_BUILD=str(ROOT / "build"),
-               PYRO_TEST_HOME=f"{place}/home", PYRO_TEST_JUDGES=str(where))  # fmt: skip
-    return "before the judges", pytest(tests, f"{place}/report.xml", env), f"{place}/report.xml"
-
-
 def judges():
-    with tempfile.TemporaryDirectory(prefix="pyro-judges-") as place:
-        judged = start_judges(place)
-        if judged:
-            finish_pytest(*judged)
-
-
-def guest_and_judges():
-    """Both wait more than they work."""
-    with tempfile.TemporaryDirectory(prefix="pyro-judges-") as place:
-        judged = start_judges(place)
-        guest()
-        if judged:
-            finish_pytest(*judged)
+    """The MCP server before judges that others wrote."""
+    place, tests = ROOT / "build" / "judges", ROOT / "tests" / "guest" / "judges"
+    if not check("installs the judges", run(sys.executable, tests / "install.py", place) == 0):
+        return
+    with tempfile.TemporaryDirectory(prefix="pyro-judges-") as name:
+        env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYRO_TEST_BUILD=str(ROOT / "build"),
+                   PYRO_TEST_HOME=f"{name}/home", PYRO_TEST_JUDGES=str(place))  # fmt: skip
+        report = pathlib.Path(name) / "report.xml"
+        finish_pytest("before the judges", pytest(tests, report, env), report)
 
 
 STEPS = (build, layers, unit, sanitize, fuzz, deb, python, guest, judges)
-TOGETHER = (build, layers, unit, sanitize, fuzz, deb, python, guest_and_judges)
 
 
 def main():
     wanted = [word for word in sys.argv[1:] if not word.startswith("-")]
-    steps = [step for step in STEPS if step.__name__ in wanted] if wanted else TOGETHER
-    for step in steps:
+    for step in STEPS:
+        if wanted and step.__name__ not in wanted:
+            continue
         started = time.monotonic()
         say(step.__name__)
         step()

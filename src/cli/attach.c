@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/wait.h"
 #include "cli/attach.h"
 
 enum {
@@ -94,7 +95,7 @@ static int on_output(void *userdata, enum pyro_stream stream, const void *bytes,
     struct attachment *attachment = userdata;
     (void)stream;
     follow_screen(&attachment->screen, bytes, size);
-    return cli_write(STDOUT_FILENO, bytes, size, attachment->cli->cancel_fd);
+    return pyro_fd_write_patiently(STDOUT_FILENO, bytes, size, attachment->cli->cancel_fd);
 }
 
 /* Calls an operation about the shell; `more` is taken over. */
@@ -143,7 +144,7 @@ static int type(struct attachment *attachment, const char *keys, size_t size,
         json_pack("{s:o, s:b}", "input", json_stringn_nocheck(keys, size), "append_newline", 0),
         NULL, &result, error);
     if (r < 0 && strcmp(error->field, "input") == 0)
-        return cli_write(STDOUT_FILENO, "\a", 1, attachment->cli->cancel_fd);
+        return pyro_fd_write_patiently(STDOUT_FILENO, "\a", 1, attachment->cli->cancel_fd);
     return r;
 }
 
@@ -237,8 +238,8 @@ static int attach(struct attachment *attachment, struct pyro_error *error)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot use this terminal");
     r = serve(attachment, error);
     if (attachment->screen.is_alternate)
-        cli_write(STDOUT_FILENO, leave_screen, strlen(leave_screen), -1);
-    cli_write(STDOUT_FILENO, reset, strlen(reset), -1);
+        pyro_fd_write_patiently(STDOUT_FILENO, leave_screen, strlen(leave_screen), -1);
+    pyro_fd_write_patiently(STDOUT_FILENO, reset, strlen(reset), -1);
     restore_terminal();
     return r;
 }

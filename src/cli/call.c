@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "cli/attach.h"
 #include "cli/demo.h"
 #include "cli/mcp.h"
@@ -46,7 +47,7 @@ static int on_output(void *userdata, enum pyro_stream stream, const void *bytes,
         return 0;
     }
     int fd = stream == PYRO_STDERR ? STDERR_FILENO : STDOUT_FILENO;
-    int r = cli_write(fd, bytes, size, cli->cancel_fd);
+    int r = pyro_fd_write_patiently(fd, bytes, size, cli->cancel_fd);
     if (r < 0 && r != -ECANCELED)
         cli->write_errno = -r;
     return r;

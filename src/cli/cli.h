@@ -23,11 +23,8 @@ int cli_signals_catch(void);
 /* The first signal that came, 0 if none did. */
 int cli_signals_caught(void);
 
-/* output.c: bytes to stdout or stderr, in an order and at a pace that their reader decides.
- * 0 or a negative errno; -ECANCELED when a signal came while the reader kept us waiting. */
-int cli_write(int fd, const void *bytes, size_t size, int cancel_fd);
-/* Text for people: control characters are made harmless, because names and messages may come from
- * anywhere. */
+/* output.c: text for people: control characters are made harmless, because names and messages may
+ * come from anywhere. */
 void cli_print(FILE *file, const char *format, ...) PYRO_PRINTF(2, 3);
 /* One value and a newline on stdout: pretty on a terminal, one line otherwise. */
 void cli_print_json(const json_t *value);

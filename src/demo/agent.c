@@ -1,12 +1,12 @@
 /* The tool is the MCP server's own: its schema, its checks of arguments, its results. */
 #include "demo/agent.h"
 
-#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "mcp/call.h"
 #include "mcp/schema.h"
 #include "mcp/tools.h"
@@ -42,8 +42,7 @@ static json_t *describe_tool(const struct pyro_operation *tool)
 
 static bool is_cancelled(const struct conversation *conversation)
 {
-    struct pollfd polled = {.fd = conversation->agent->observer->cancel_fd, .events = POLLIN};
-    return poll(&polled, 1, 0) > 0;
+    return pyro_fd_is_readable(conversation->agent->observer->cancel_fd);
 }
 
 static void say(const struct conversation *conversation, const char *label, const char *text)

@@ -1,7 +1,7 @@
-#include <poll.h>
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "environment/pull.h"
 
 enum { REPORT_EVERY_MS = 250 };
@@ -36,10 +36,7 @@ void pyro_pull_advance(struct pyro_pull *pull, uint64_t done, uint64_t total)
 
 bool pyro_pull_cancelled(const struct pyro_pull *pull)
 {
-    if (!pull->observer || pull->observer->cancel_fd < 0)
-        return false;
-    struct pollfd wait = {.fd = pull->observer->cancel_fd, .events = POLLIN};
-    return poll(&wait, 1, 0) > 0;
+    return pull->observer && pyro_fd_is_readable(pull->observer->cancel_fd);
 }
 
 int pyro_pull_cancel(const struct pyro_pull *pull, struct pyro_error *error)

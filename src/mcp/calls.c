@@ -1,7 +1,6 @@
 #include "mcp/calls.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -9,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/thread.h"
 #include "mcp/call.h"
 #include "mcp/progress.h"
 #include "mcp/reply.h"
@@ -38,13 +38,9 @@ void pyro_mcp_calls_init(struct pyro_mcp_calls *calls, const struct pyro_mcp_opt
 {
     *calls = (struct pyro_mcp_calls){.options = options};
     pyro_mcp_known_init(&calls->known);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&calls->lock, NULL);
-    pthread_cond_init(&calls->wanted, NULL);
-    pthread_cond_init(&calls->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pyro_condition_init(&calls->wanted);
+    pyro_condition_init(&calls->ended);
 }
 
 /* ---- sending; the lock is held ---- */
@@ -229,16 +225,11 @@ static void *work(void *userdata)
 
 /* ---- for the thread that listens ---- */
 
-/* Signals are for the thread that listens. */
-static int start_thread_locked(struct pyro_mcp_calls *calls)
+/* One that cannot be had now: the others will do. */
+static void add_thread_locked(struct pyro_mcp_calls *calls)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&calls->threads[calls->thread_count], NULL, work, calls);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    calls->thread_count += r == 0;
-    return -r;
+    if (pyro_thread_start(&calls->threads[calls->thread_count], work, calls) == 0)
+        calls->thread_count++;
 }
 
 static bool is_token(const json_t *value)
@@ -285,7 +276,7 @@ static void begin_locked(struct pyro_mcp_calls *calls, struct pyro_mcp_message *
     }
     bool is_busy = calls->waiting >= calls->idle_threads;
     if (is_busy && calls->thread_count < PYRO_MCP_THREADS_MAX)
-        start_thread_locked(calls); /* one that cannot be had now: the others will do */
+        add_thread_locked(calls);
     struct pyro_mcp_call_state *call =
         calls->thread_count > 0 ? create(calls, request, tool, sink) : NULL;
     if (!call) {
@@ -340,11 +331,8 @@ int pyro_mcp_calls_tick(struct pyro_mcp_calls *calls)
 static void wait_locked(struct pyro_mcp_calls *calls, unsigned most_ms)
 {
     uint64_t end_ms = pyro_now_ms() + most_ms;
-    const struct timespec end = {.tv_sec = (time_t)(end_ms / 1000),
-                                 .tv_nsec = (long)(end_ms % 1000) * 1000000};
-    int r = 0;
-    while (calls->first && r == 0)
-        r = pthread_cond_timedwait(&calls->ended, &calls->lock, &end);
+    while (calls->first && pyro_condition_wait(&calls->ended, &calls->lock, end_ms))
+        ;
 }
 
 static void cancel_all_locked(struct pyro_mcp_calls *calls)

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "mcp/http.h"
 #include "mcp/http_answer.h"
 #include "mcp/http_token.h"
+#include "mcp/note.h"
 #include "operation/spare.h"
 
 enum {
@@ -32,18 +32,6 @@ struct listener {
     char host_name[256];
     int stop_fd;
 };
-
-/* To the log; scripts read the line that says where it listens. */
-PYRO_PRINTF(1, 2)
-static void note(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("pyro mcp serve: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-}
 
 /* ---- for the daemon ---- */
 
@@ -153,7 +141,7 @@ static int load_token(struct listener *listener, const char *path, struct pyro_e
     }
     listener->token = pyro_http_token_load(path, &made, error);
     if (listener->token && made)
-        note("made a token for clients, in %s: %s", path, listener->token);
+        pyro_mcp_note("made a token for clients, in %s: %s", path, listener->token);
     return listener->token ? 0 : -1;
 }
 
@@ -214,7 +202,7 @@ static int serve(struct listener *listener, const struct pyro_mcp_options *optio
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot serve HTTP");
     }
     cleanup_free char *shown = pyro_http_address_show(&listener->address);
-    note("listening on %s", shown ? shown : "the address");
+    pyro_mcp_note("listening on %s", shown ? shown : "the address");
     run(listener);
     stop(listener);
     return 0;

@@ -1,10 +1,7 @@
 #include "mcp/lines.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -69,53 +66,4 @@ int pyro_mcp_lines_next(struct pyro_mcp_lines *lines, const char **ret_line, siz
     if (*ret_size > 0 && line[*ret_size - 1] == '\r')
         --*ret_size;
     return 1;
-}
-
-/* Waits until `fd` takes something, or it is time to stop. */
-static int wait_writable(int fd, int stop_fd)
-{
-    struct pollfd polled[] = {
-        {.fd = fd, .events = POLLOUT},
-        {.fd = stop_fd, .events = POLLIN},
-    };
-    while (poll(polled, ARRAY_SIZE(polled), -1) < 0) {
-        if (errno != EINTR)
-            return -errno;
-    }
-    return polled[0].revents == 0 ? -ECANCELED : 0;
-}
-
-/* As much as goes in without waiting, where the kernel can be asked for that: others may have the
- * descriptor open too, so it stays a blocking one. */
-static ssize_t write_some(int fd, const char *bytes, size_t size)
-{
-    const struct iovec part = {.iov_base = (char *)bytes, .iov_len = size};
-    return pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
-}
-
-/* Waits first. A pipe that is ready takes PIPE_BUF bytes at once; more than that could block. */
-static ssize_t write_ready(int fd, int stop_fd, const char *bytes, size_t size)
-{
-    int r = wait_writable(fd, stop_fd);
-    if (r < 0) {
-        errno = -r;
-        return -1;
-    }
-    return write(fd, bytes, MIN(size, (size_t)PIPE_BUF));
-}
-
-int pyro_mcp_write(int fd, int stop_fd, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t put = write_some(fd, bytes, size);
-        if (put < 0 && errno != EINTR)
-            put = write_ready(fd, stop_fd, bytes, size);
-        if (put < 0 && errno != EINTR && errno != EAGAIN)
-            return -errno;
-        if (put > 0) {
-            bytes += put;
-            size -= (size_t)put;
-        }
-    }
-    return 0;
 }

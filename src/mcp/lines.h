@@ -1,4 +1,4 @@
-/* Lines over descriptors: read as they come in parts, and written whole. */
+/* Lines read from a descriptor, as they come in parts. */
 #ifndef PYRO_MCP_LINES_H
 #define PYRO_MCP_LINES_H
 
@@ -21,9 +21,5 @@ long pyro_mcp_lines_read(struct pyro_mcp_lines *lines, int fd);
 /* The next whole line without its end ("\n" or "\r\n"), good until the next call. 1; 0: there is
  * none yet; -EMSGSIZE: one that was too long was left out. */
 int pyro_mcp_lines_next(struct pyro_mcp_lines *lines, const char **ret_line, size_t *ret_size);
-
-/* Writes all of it. 0, a negative errno, or -ECANCELED when `stop_fd` became readable while nobody
- * read. */
-int pyro_mcp_write(int fd, int stop_fd, const char *bytes, size_t size);
 
 #endif

@@ -3,13 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/wait.h"
 #include "mcp/calls.h"
 #include "mcp/lines.h"
+#include "mcp/note.h"
 #include "operation/spare.h"
 
 enum {
@@ -36,7 +37,7 @@ static void write_out(struct session *session, const char *bytes, size_t size)
 {
     if (size == 0 || session->write_errno)
         return;
-    int r = pyro_mcp_write(session->out_fd, session->stop_fd, bytes, size);
+    int r = pyro_fd_write_patiently(session->out_fd, bytes, size, session->stop_fd);
     if (r < 0) /* part of a line may be out, so that no other could follow */
         session->write_errno = -r;
 }
@@ -70,18 +71,6 @@ static void gather(struct session *session, bool on)
     pthread_mutex_unlock(&session->calls.lock);
 }
 
-/* To the log of the client: nobody answers what cannot be told apart. */
-PYRO_PRINTF(1, 2)
-static void note(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("pyro mcp serve: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-}
-
 static void take_notification(struct session *session, const struct pyro_mcp_message *message)
 {
     const json_t *id = json_object_get(message->params, "requestId");
@@ -106,7 +95,7 @@ static void take_line(struct session *session, const char *line, size_t size)
         return;
     pyro_mcp_message_parse(line, size, &message);
     if (message.kind == PYRO_MCP_INVALID)
-        note("a line was ignored: %s", message.problem);
+        pyro_mcp_note("a line was ignored: %s", message.problem);
     else if (message.kind == PYRO_MCP_REQUEST)
         take_request(session, &message);
     else if (message.kind == PYRO_MCP_NOTIFICATION)
@@ -126,7 +115,7 @@ static void take_lines(struct session *session)
         if (r > 0)
             take_line(session, line, size);
         else
-            note("a line of more than 16 MiB was ignored");
+            pyro_mcp_note("a line of more than 16 MiB was ignored");
     }
     gather(session, false);
 }
@@ -184,8 +173,8 @@ static void serve(struct session *session, const struct pyro_mcp_options *option
     pyro_buffer_init(&session->gathered, GATHERED_MAX);
     pyro_mcp_calls_init(&session->calls, options);
     if (isatty(session->in_fd))
-        note("this speaks the Model Context Protocol; it is for programs, which start it "
-             "themselves");
+        pyro_mcp_note("this speaks the Model Context Protocol; it is for programs, which start it "
+                      "themselves");
     unsigned patience_ms = listen(session);
     alarm(LAST_SECONDS); /* a client that neither reads nor closes holds nobody up */
     if (!pyro_mcp_calls_close(&session->calls, patience_ms, GRACE_MS))

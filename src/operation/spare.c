@@ -1,7 +1,6 @@
 #include "operation/spare.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -9,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/thread.h"
+#include "base/wait.h"
 #include "operation/spare_keeper.h"
 
 enum {
@@ -35,12 +36,6 @@ static json_t *shape_of(const json_t *parameters)
                      pyro_json_boolean(parameters, "network", false));
 }
 
-static bool is_cancelled(const struct pyro_observer *observer)
-{
-    struct pollfd polled = {.fd = observer ? observer->cancel_fd : -1, .events = POLLIN};
-    return poll(&polled, 1, 0) > 0;
-}
-
 /* Takes it out when it is, or is about to be, of that shape; NULL: of any. */
 static bool take_locked(struct spare *spare, const json_t *shape,
                         const struct pyro_observer *observer, struct spare *ret_taken)
@@ -52,7 +47,7 @@ static bool take_locked(struct spare *spare, const json_t *shape,
     if (spare->state == SPARE_WARMING)
         eventfd_write(spare->interrupt_fd, 1);
     while ((spare->state == SPARE_STARTING || spare->state == SPARE_WARMING) &&
-           !is_cancelled(observer))
+           !(observer && pyro_fd_is_readable(observer->cancel_fd)))
         pyro_spare_wait(spare, pyro_now_ms() + WAIT_STEP_MS);
     spare->is_claimed = false;
     pyro_spare_set_state(spare, spare->state); /* its time counts again */
@@ -136,8 +131,7 @@ void pyro_spare_prepare(struct pyro_context *context, const json_t *parameters,
     spare->wanted = shape;
     spare->used_at_ms = pyro_now_ms();
     pyro_spare_set_state(spare, spare->state == SPARE_NONE ? SPARE_WANTED : spare->state);
-    if (!spare->is_kept)
-        pyro_spare_start_keeper(spare);
+    pyro_spare_start_keeper(spare);
     pthread_mutex_unlock(&spare->lock);
 }
 
@@ -168,12 +162,8 @@ static int init(struct spare *spare, bool is_workspace, unsigned keep_seconds,
     *spare = (struct spare){.is_workspace = is_workspace,
                             .keep_seconds = keep_seconds,
                             .interrupt_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&spare->lock, NULL);
-    pthread_cond_init(&spare->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pyro_condition_init(&spare->changed);
     if (spare->interrupt_fd < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, errno, "cannot keep guests ready");
     return pyro_open(NULL, &spare->context, error);

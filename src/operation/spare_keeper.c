@@ -1,6 +1,5 @@
 #include "operation/spare_keeper.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -9,13 +8,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "environment/environment.h"
 #include "vm/host.h"
 #include "vm/host_cache.h"
 
 enum {
     BEYOND_KEEPING_S = 3600, /* time to live of one that waits: its keeper ends it long before */
-    WARM_UP_LIMIT_MS = 60 * 1000,
     WAIT_LONG_MS = 3600 * 1000,
 };
 
@@ -85,27 +84,17 @@ static int start(struct spare *spare)
  * wanted. */
 static void warm_up(const struct spare *spare)
 {
-    const struct pyro_observer quiet = {.cancel_fd = spare->interrupt_fd, .stdin_fd = -1};
     const struct pyro_environment *environment =
         pyro_environment_find(spare->vm.record.environment, NULL);
-    const char *const *command = environment ? environment->warm_up : NULL;
-    int r = strcmp(spare->vm.record.accelerator, "kvm") == 0 ? -1 : 0;
-    for (; r == 0 && command && *command; command++) {
-        char *arguments[] = {"/bin/sh", "-lc", (char *)*command, NULL};
-        struct pyro_exec exec = {
-            .timeout_ms = WARM_UP_LIMIT_MS, .arguments = arguments, .directory = "/"};
-        struct pyro_exited exited;
-        r = pyro_client_exec(spare->client, &exec, &quiet, &exited, NULL);
-    }
+    if (environment && strcmp(spare->vm.record.accelerator, "kvm") != 0)
+        pyro_warm_up(spare->client, environment, spare->interrupt_fd, NULL);
 }
 
 /* ---- the keeper; the lock is held ---- */
 
 void pyro_spare_wait(struct spare *spare, uint64_t end_ms)
 {
-    const struct timespec end = {.tv_sec = (time_t)(end_ms / 1000),
-                                 .tv_nsec = (long)(end_ms % 1000) * 1000000};
-    pthread_cond_timedwait(&spare->changed, &spare->lock, &end);
+    pyro_condition_wait(&spare->changed, &spare->lock, end_ms);
 }
 
 void pyro_spare_set_state(struct spare *spare, enum spare_state state)
@@ -186,12 +175,8 @@ static void *keep(void *userdata)
     return NULL;
 }
 
-/* Signals are for other threads. */
 void pyro_spare_start_keeper(struct spare *spare)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    spare->is_kept = pthread_create(&spare->keeper, NULL, keep, spare) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!spare->is_kept)
+        spare->is_kept = pyro_thread_start(&spare->keeper, keep, spare) == 0;
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -57,13 +56,6 @@ static json_t *strings(const char *const *texts)
     return list;
 }
 
-const char *const *pyro_template_warm_up(const struct pyro_template_source *source)
-{
-    static const char *const nothing[] = {NULL};
-    const char *set = getenv("PYRO_WARM_UP");
-    return set && strcmp(set, "off") == 0 ? nothing : source->environment->warm_up;
-}
-
 static json_t *make_inputs(const struct pyro_template_source *source)
 {
     const struct pyro_host *host = source->host;
@@ -87,7 +79,7 @@ static json_t *make_inputs(const struct pyro_template_source *source)
         "machine", words, "kernel", pyro_manifest_digest(manifest, pyro_manifest_kernel(manifest)),
         "modules", pyro_manifest_digest(manifest, "modules.cpio"), "rootfs",
         source->installation->rootfs_digest, "agent", agent, "warm_up",
-        strings(pyro_template_warm_up(source)));
+        strings(pyro_warm_up_commands(source->environment)));
 }
 
 int pyro_template_key_init(struct pyro_template_key *key, const struct pyro_template_source *source)

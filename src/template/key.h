@@ -16,10 +16,6 @@ int pyro_template_key_init(struct pyro_template_key *key,
                            const struct pyro_template_source *source);
 void pyro_template_key_finish(struct pyro_template_key *key);
 
-/* The shell commands that warm it, NULL-terminated: the environment's, or none with
- * $PYRO_WARM_UP=off, for measuring what they bring. */
-const char *const *pyro_template_warm_up(const struct pyro_template_source *source);
-
 /* Whether a guest's clock would run right on this host: the frequencies are measured, so that two
  * boots of one host differ a little. */
 bool pyro_template_tsc_fits(int64_t khz, uint32_t host_khz);

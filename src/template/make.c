@@ -21,8 +21,7 @@
 #include "template/note.h"
 
 enum {
-    MAKER_SECONDS = 900, /* nothing of a maker lives longer */
-    WARM_UP_LIMIT_MS = 60 * 1000,
+    MAKER_SECONDS = 900,        /* nothing of a maker lives longer */
     EXPECTED_BYTES = 256 << 20, /* what a template takes */
     SPARE_MIB = 512,            /* left free on the disk */
 };
@@ -114,27 +113,6 @@ static int describe_guest(struct maker *maker, int bundle, struct pyro_error *er
     return pyro_bundle_config_write(bundle, config, error);
 }
 
-/* What a command reads and runs now lies in the clones' page cache. That one fails is no matter:
- * it warms what it can. */
-static int warm_up(struct maker *maker, struct pyro_client *client, struct pyro_error *error)
-{
-    const struct pyro_observer quiet = {
-        .cancel_fd = maker->observer ? maker->observer->cancel_fd : -1, .stdin_fd = -1};
-    for (const char *const *command = pyro_template_warm_up(maker->source); *command; command++) {
-        char *arguments[] = {"/bin/sh", "-c", (char *)*command, NULL};
-        struct pyro_exec exec = {
-            .timeout_ms = WARM_UP_LIMIT_MS, .arguments = arguments, .directory = "/"};
-        struct pyro_exited exited;
-        report(maker, "warming", "running what it is used for");
-        if (pyro_client_exec(client, &exec, &quiet, &exited, error) < 0)
-            return -1;
-        if (pyro_exited_status(&exited) != 0)
-            fprintf(stderr, "pyro-template: status %d from: %s\n", pyro_exited_status(&exited),
-                    *command);
-    }
-    return 0;
-}
-
 static int run_guest(struct maker *maker, const struct pyro_holds *holds, struct pyro_error *error)
 {
     struct pyro_client *client;
@@ -142,8 +120,11 @@ static int run_guest(struct maker *maker, const struct pyro_holds *holds, struct
     if (pyro_client_spawn(maker->source->home, maker->config.vm_id, holds, &client, error) < 0)
         return -1;
     int r = pyro_client_wait_running(client, maker->observer, error);
-    if (r == 0)
-        r = warm_up(maker, client, error);
+    if (r == 0) {
+        report(maker, "warming", "running what it is used for");
+        r = pyro_warm_up(client, maker->source->environment,
+                         maker->observer ? maker->observer->cancel_fd : -1, error);
+    }
     if (r == 0) {
         report(maker, "freezing", "saving it");
         r = pyro_client_freeze(client, maker->observer, error);

@@ -25,6 +25,7 @@
 #include "base/home.h"
 #include "environment/environment.h"
 #include "supervisor/bundle.h"
+#include "supervisor/client.h"
 #include "vm/host.h"
 
 enum {
@@ -74,6 +75,15 @@ void pyro_template_report(const struct pyro_home *home, const struct pyro_templa
  * PYRO_ERROR_BOOT_FAILED and whatever else starting a guest can bring, PYRO_ERROR_DISK_FULL. */
 int pyro_template_make(const struct pyro_template_source *source,
                        const struct pyro_observer *observer, struct pyro_error *error);
+
+/* The shell commands that warm a guest up, NULL-terminated: the environment's, or none with
+ * $PYRO_WARM_UP=off, for measuring what they bring. */
+const char *const *pyro_warm_up_commands(const struct pyro_environment *environment);
+/* Runs them: what the environment is used for then lies in the guest's page cache and, under
+ * emulation, is translated. That one fails is no matter. 0; -1 and an error when the guest ended,
+ * or PYRO_ERROR_CANCELLED. */
+int pyro_warm_up(struct pyro_client *client, const struct pyro_environment *environment,
+                 int cancel_fd, struct pyro_error *error);
 
 /* The environment's templates as JSON objects; the source's shape does not matter. A new reference,
  * NULL when out of memory. */
