@@ -138,7 +138,7 @@ def deb():
 def pytest(tests, report, env, prefix=(), skip=(), interpreter="/usr/bin/python3"):
     """Starts pytest on a directory; its output goes to a file beside the report."""
     log = open(f"{report}.log", "wb")
-    words = [*prefix, interpreter, "-m", "pytest", "-q", "-ra", "--durations=8",
+    words = [*prefix, interpreter, "-m", "pytest", "-q", "-ra", "--durations=40",
              "-p", "no:cacheprovider", f"--junitxml={report}", tests]  # fmt: skip
     words += [f"--ignore={tests}/{name}" for name in (*skip, "judges")]
     return subprocess.Popen([str(word) for word in words], env=env, cwd=tests, stdout=log,
