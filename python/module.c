@@ -182,10 +182,13 @@ static void wait_for_end(struct call *call, PyObject *output, PyObject *progress
 {
     enum event event = EVENT_NONE;
     while (event != EVENT_END) {
-        Py_BEGIN_ALLOW_THREADS event = next_event(call);
+        PyThreadState *state = PyEval_SaveThread();
+        event = next_event(call);
         if (event == EVENT_END)
             pthread_join(call->thread, NULL);
-        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0) keep(raised, call);
+        PyEval_RestoreThread(state);
+        if (PyErr_CheckSignals() < 0)
+            keep(raised, call);
         if (event == EVENT_OUTPUT || event == EVENT_PROGRESS)
             show(call, event, output, progress, raised);
     }
@@ -202,12 +205,9 @@ static int start(struct call *call)
     return r;
 }
 
-/* A str with the result, or a tuple that says what failed. */
-static PyObject *outcome(const struct call *call)
+/* The tuple that says what failed. */
+static PyObject *failure(const struct pyro_error *error)
 {
-    if (call->status == 0)
-        return PyUnicode_FromString(call->result_json);
-    const struct pyro_error *error = &call->error;
     PyObject *message =
         PyUnicode_DecodeUTF8(error->message, (Py_ssize_t)strlen(error->message), "replace");
     PyObject *hint = PyUnicode_DecodeUTF8(error->hint, (Py_ssize_t)strlen(error->hint), "replace");
@@ -220,7 +220,15 @@ static PyObject *outcome(const struct call *call)
     return tuple;
 }
 
-static PyObject *run(struct call *call, PyObject *output, PyObject *progress)
+static int append(PyObject *results, const char *json)
+{
+    PyObject *text = PyUnicode_FromString(json);
+    int r = text ? PyList_Append(results, text) : -1;
+    Py_XDECREF(text);
+    return r;
+}
+
+static PyObject *run(struct call *call, PyObject *output, PyObject *progress, PyObject *results)
 {
     struct raised raised = {NULL, NULL, NULL};
     int r = start(call);
@@ -229,13 +237,14 @@ static PyObject *run(struct call *call, PyObject *output, PyObject *progress)
         return PyErr_SetFromErrno(PyExc_OSError);
     }
     wait_for_end(call, output, progress, &raised);
-    PyObject *result = NULL;
-    if (raised.type)
-        PyErr_Restore(raised.type, raised.value, raised.traceback);
-    else
-        result = outcome(call);
+    bool worked = call->status == 0;
+    if (worked && append(results, call->result_json) < 0)
+        keep(&raised, call);
     pyro_free(call->result_json);
-    return result;
+    if (!raised.type)
+        return worked ? Py_NewRef(Py_None) : failure(&call->error);
+    PyErr_Restore(raised.type, raised.value, raised.traceback);
+    return NULL;
 }
 
 /* On the heap: a thread that Python ends in the middle of its call leaves it to the worker. */
@@ -261,18 +270,22 @@ static void destroy(struct call *call)
 
 PyDoc_STRVAR(
     call_doc,
-    "call(home, libexec, operation, parameters, on_output, on_progress, cancel_fd)\n\n"
-    "Calls one operation and returns its result as JSON text, or, when it failed, the tuple\n"
-    "(code, message, hint, field, errno). cancel_fd is an eventfd; writing to it cancels.");
+    "call(home, libexec, operation, parameters, on_output, on_progress, cancel_fd, results)\n\n"
+    "Calls one operation and appends its result, JSON text, to the list `results`: also when this\n"
+    "raises because a signal or a callback did, but too late. Returns None, or, when the "
+    "operation\n"
+    "failed, the tuple (code, message, hint, field, errno). cancel_fd is an eventfd; writing to "
+    "it\n"
+    "cancels.");
 
 static PyObject *module_call(PyObject *module, PyObject *args)
 {
     const char *home, *libexec, *operation, *parameters;
-    PyObject *output, *progress;
+    PyObject *output, *progress, *results;
     int cancel_fd;
     (void)module;
-    if (!PyArg_ParseTuple(args, "yyssOOi", &home, &libexec, &operation, &parameters, &output,
-                          &progress, &cancel_fd))
+    if (!PyArg_ParseTuple(args, "yyssOOiO!", &home, &libexec, &operation, &parameters, &output,
+                          &progress, &cancel_fd, &PyList_Type, &results))
         return NULL;
     struct call *call = create(cancel_fd);
     if (!call)
@@ -281,8 +294,8 @@ static PyObject *module_call(PyObject *module, PyObject *args)
     call->options.libexec = *libexec ? libexec : NULL;
     call->operation = operation;
     call->parameters = parameters;
-    PyObject *result =
-        call->wake_fd < 0 ? PyErr_SetFromErrno(PyExc_OSError) : run(call, output, progress);
+    PyObject *result = call->wake_fd < 0 ? PyErr_SetFromErrno(PyExc_OSError)
+                                         : run(call, output, progress, results);
     destroy(call);
     return result;
 }

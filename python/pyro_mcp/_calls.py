@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import _pyro
-from .errors import make_error
+from .errors import PyroError, make_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
     OnOutput = Callable[[str, bytes], object]
     OnProgress = Callable[[Progress], object]
+
+
+# What ends what an operation makes, and the ids that it takes.
+_UNDO = {
+    "vm_create": ("vm_delete", ("vm_id",)),
+    "workspace_create": ("workspace_delete", ("workspace_id",)),
+    "service_start": ("service_stop", ("workspace_id", "service_name")),
+    "shell_open": ("shell_close", ("workspace_id", "shell_id")),
+}
 
 
 def _libexec() -> bytes:
@@ -92,21 +101,42 @@ class Caller:
         self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None, cancel_fd: int = -1
     ) -> Any:
         """Calls an operation. `cancel_fd`: an eventfd; what is written to it cancels the call."""
-        import json
-
         if self.closed:
             raise make_error("wrong_state", f"{operation}: this Pyro is closed", "make another one: Pyro()")
         _check_callback(operation, "on_output", on_output)
         text = _encode(operation, parameters)
-        own = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) if cancel_fd < 0 else -1
+        if cancel_fd >= 0:
+            return self._perform(operation, text, on_output, cancel_fd)
+        cancel_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         try:
-            outcome = _pyro.call(
-                self.home, self.libexec, operation, text, on_output, self.on_progress and self._progress,
-                own if cancel_fd < 0 else cancel_fd,
-            )  # fmt: skip
+            return self._perform(operation, text, on_output, cancel_fd)
         finally:
-            if own >= 0:
-                os.close(own)
-        if isinstance(outcome, tuple):
-            raise make_error(*outcome)
-        return json.loads(outcome)
+            os.close(cancel_fd)
+
+    def _perform(self, operation: str, text: str, on_output: OnOutput | None, cancel_fd: int) -> Any:
+        import json
+
+        progress = self.on_progress and self._progress
+        results: list[str] = []
+        try:
+            failure = _pyro.call(
+                self.home, self.libexec, operation, text, on_output, progress, cancel_fd, results
+            )
+            if failure:
+                raise make_error(*failure)
+            return json.loads(results[0])
+        except BaseException:
+            if results:
+                self.undo(operation, json.loads(results[0]))
+            raise
+
+    def undo(self, operation: str, result: Mapping[str, str]) -> None:
+        """Takes back what a call has made that was interrupted too late: nobody hears of it."""
+        if operation not in _UNDO:
+            return
+        undoing, ids = _UNDO[operation]
+        text = _encode(undoing, {name: result[name] for name in ids})
+        try:
+            self._perform(undoing, text, None, -1)
+        except PyroError:
+            pass  # it is gone already

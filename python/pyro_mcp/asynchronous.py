@@ -42,6 +42,9 @@ class AsyncPyro(AsyncOperations):
             except asyncio.CancelledError:
                 os.eventfd_write(cancel, 1)
                 await _end_of(call)
+                if not call.cancelled() and call.exception() is None:
+                    undo = asyncio.to_thread(self._caller.undo, operation, call.result())
+                    await _end_of(asyncio.ensure_future(undo))
                 raise
         finally:
             os.close(cancel)

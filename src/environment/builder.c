@@ -22,10 +22,7 @@ extern char **environ;
  * it afterwards, which takes longer and draws in all of Perl. */
 static const char merged_usr_hooks[] = "/usr/share/mmdebstrap/hooks/merged-usr";
 
-enum {
-    TICK_MS = 250,
-    GRACE_MS = 2000, /* after SIGTERM: it first ends the step that it is in */
-};
+enum { TICK_MS = 250 };
 
 static bool is_set_here(const char *variable)
 {
@@ -158,12 +155,11 @@ static int attend(struct build *build, uint64_t deadline_ms, bool heed_cancel)
     }
 }
 
-/* Asks it to stop, and then makes it. Nothing is lost by that: its mounts are in a namespace of its
- * own, and what it unpacked is removed with the staging directory. */
+/* Nothing is lost by that: its mounts and processes are in namespaces of their own, and what it
+ * unpacked is removed with the staging directory. Asked to stop, it would first end the step that
+ * it is in. */
 static void stop(struct build *build)
 {
-    kill(build->pid, SIGTERM);
-    attend(build, pyro_now_ms() + GRACE_MS, false);
     kill(-build->pid, SIGKILL);
     pyro_process_wait(build->pid);
 }

@@ -81,7 +81,7 @@ static int build(struct pyro_pull *pull, struct pyro_error *error)
     return pyro_manifest_write(directory, pull->environment, &facts, error);
 }
 
-static int build_and_install(struct pyro_pull *pull, struct pyro_error *error)
+static int build_and_install(struct pyro_pull *pull, int lock, struct pyro_error *error)
 {
     const char *slug = pull->environment->slug;
     if (pyro_staging_create(&pull->staging, pull->home, slug, error) < 0)
@@ -98,7 +98,10 @@ static int build_and_install(struct pyro_pull *pull, struct pyro_error *error)
             r = pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "pulling %s: installing it",
                                      pull->environment->name);
     }
-    pyro_staging_finish(&pull->staging);
+    if (r < 0 && pyro_pull_cancelled(pull))
+        pyro_staging_abandon(&pull->staging, lock);
+    else
+        pyro_staging_finish(&pull->staging);
     return r;
 }
 
@@ -157,7 +160,7 @@ int pyro_environment_pull_here(const struct pyro_home *home,
             return -1;
         r = is_whole(&pull, error); /* whoever held the lock may have done the work */
         if (r == 0)
-            r = build_and_install(&pull, error);
+            r = build_and_install(&pull, lock, error);
     }
     if (r < 0)
         return -1;

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/detach.h"
 #include "base/fd.h"
+#include "base/macros.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "environment/orphan.h"
@@ -21,6 +23,7 @@ enum {
     HELPER_TIMEOUT_MS = 60000,
     ORPHAN_TIMEOUT_MS = 30000,
     ORPHAN_TICK_MS = 50,
+    MOMENT_MS = 100,
     WORK_MODE = 0755, /* subordinate users must get through, and list it to clear it */
 };
 
@@ -196,4 +199,24 @@ void pyro_staging_finish(struct pyro_staging *staging)
     free(staging->path);
     free(staging->work);
     *staging = (struct pyro_staging){.environments = -1, .directory = -1};
+}
+
+static void remove_detached(void *userdata)
+{
+    const struct pyro_staging *staging = userdata;
+    pyro_staging_remove(staging->environments, staging->name);
+}
+
+void pyro_staging_abandon(struct pyro_staging *staging, int lock)
+{
+    const int keep[] = {staging->environments, lock};
+    if (staging->name) {
+        cleanup_close int removed = pyro_detach(remove_detached, staging, keep, ARRAY_SIZE(keep));
+        struct pollfd wait = {.fd = removed, .events = POLLIN};
+        if (removed >= 0) {
+            poll(&wait, 1, MOMENT_MS);
+            free(steal_pointer(&staging->name)); /* nothing for us to remove */
+        }
+    }
+    pyro_staging_finish(staging);
 }

@@ -37,6 +37,10 @@ int pyro_staging_install(struct pyro_staging *staging, const char *slug);
 /* Removes what is left of it and frees the struct. */
 void pyro_staging_finish(struct pyro_staging *staging);
 
+/* The same for somebody who does not want to wait for a slow disk: what takes longer than a moment
+ * goes on in a process of its own, which holds `lock`, that of SLUG, until it is done. */
+void pyro_staging_abandon(struct pyro_staging *staging, int lock);
+
 /* Removes a staging directory by its name, and the work directory that belongs to it. 0 or a
  * negative errno. */
 int pyro_staging_remove(int environments, const char *name);

@@ -70,7 +70,7 @@ def test_interrupted_pulls_leave_nothing(empty):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
-    assert not list((empty.home / "environments").glob(".pull*"))
+    wait_until(lambda: not list((empty.home / "environments").glob(".pull*")), 30, "the removal, on a slow disk")
 
     process = empty.popen("env", "pull", BASE)
     wait_until(lambda: list((empty.home / "environments").glob(".*/*")), 20, "a pull under way")

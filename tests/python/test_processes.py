@@ -5,11 +5,12 @@ import os
 import signal
 import sys
 import time
+import types
 
 import pytest
 from conftest import BASE, SMALL, live_vms
 
-from pyro_mcp import Pyro
+from pyro_mcp import Pyro, _calls, _pyro
 
 INTERRUPTED = """
     import time
@@ -33,7 +34,7 @@ WAITING = {
     "create_workspace": f'say(); pyro.create_workspace("{BASE}", mem_mib=320)',
     "start_vm": f'id = pyro.create_vm("{BASE}", mem_mib=320)["vm_id"]; say(); pyro.start_vm(id)',
 }  # fmt: skip
-WITHIN_SECONDS = 0.2
+WITHIN_SECONDS = 2  # bench/python.py says how long it is
 
 
 def interrupt(process):
@@ -47,13 +48,9 @@ def interrupt(process):
 
 @pytest.mark.parametrize("name", WAITING)
 def test_ctrl_c(script, workspace, home, name):
-    """A busy host may be slow once; not three times."""
     before = live_vms(home)
-    taken = []
-    while len(taken) < 3 and not (taken and taken[-1] < WITHIN_SECONDS):
-        text = INTERRUPTED.format(call=WAITING[name].format(id=workspace.id))
-        taken.append(interrupt(script(text, env=dict(os.environ, PYRO_TEMPLATES="off"))))
-    assert min(taken) < WITHIN_SECONDS
+    text = INTERRUPTED.format(call=WAITING[name].format(id=workspace.id))
+    assert interrupt(script(text, env=dict(os.environ, PYRO_TEMPLATES="off"))) < WITHIN_SECONDS
     left = lambda: [vm for vm in live_vms(home) if vm not in before]  # noqa: E731
     deadline = time.monotonic() + 10
     while left() and time.monotonic() < deadline and name != "start_vm":
@@ -168,3 +165,32 @@ def test_an_import_brings_nothing_heavy(script):
     brought = process.communicate(timeout=60)[0].split()
     assert "pyro_mcp._pyro" in brought
     assert {name.split(".")[0] for name in brought} == {"__future__", "pyro_mcp"}
+
+
+MAKING = {
+    "create_vm": lambda pyro, workspace: pyro.create_vm(BASE, **SMALL),
+    "create_workspace": lambda pyro, workspace: pyro.create_workspace(BASE, **SMALL),
+    "start_service": lambda pyro, workspace: pyro.start_service(workspace.id, "late", command="sleep 100"),
+    "open_shell": lambda pyro, workspace: pyro.open_shell(workspace.id),
+}
+
+
+@pytest.mark.parametrize("name", MAKING)
+def test_what_was_made_when_ctrl_c_came_too_late_is_taken_back(monkeypatch, home, workspace, name):
+    """The call has succeeded and its caller will never hear of it. When a signal does that cannot be chosen, so the
+    extension is made to say so."""
+    def there():
+        status = workspace.status()
+        return live_vms(home), status["running_service_count"], status["running_shell_ids"]
+
+    before = there()
+
+    def interrupted(*arguments):
+        monkeypatch.undo()
+        assert _pyro.call(*arguments) is None
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_calls, "_pyro", types.SimpleNamespace(call=interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        MAKING[name](Pyro(), workspace)
+    assert there() == before
