@@ -97,7 +97,7 @@ int pyro_file_replace_at(int directory, const char *path, const void *bytes, siz
                          mode_t mode, int durable)
 {
     cleanup_free char *beside = NULL;
-    if (asprintf(&beside, "%s.new-%d", path, (int)getpid()) < 0) {
+    if (asprintf(&beside, "%s.new-%d", path, (int)gettid()) < 0) {
         beside = NULL;
         return -ENOMEM;
     }

@@ -84,10 +84,11 @@ void pyro_timer_stop(struct pyro_timer *timer)
     timer->loop = NULL;
 }
 
-static int fire_timers(struct pyro_loop *loop)
+/* Those that were due at `now`: what comes due while callbacks run waits for what can be read then,
+ * which may be what it was to wait for. */
+static int fire_timers(struct pyro_loop *loop, uint64_t now)
 {
     int fired = 0;
-    uint64_t now = pyro_now_us();
     while (loop->timers && loop->timers->deadline_us <= now) {
         struct pyro_timer *timer = loop->timers;
         pyro_timer_stop(timer);
@@ -114,6 +115,7 @@ int pyro_loop_turn(struct pyro_loop *loop, int timeout_ms)
     int count = epoll_wait(loop->epoll, events, PYRO_LOOP_BATCH, wait_ms(loop, timeout_ms));
     if (count < 0 && errno != EINTR)
         return -errno;
+    uint64_t now = pyro_now_us();
     count = MAX(count, 0);
     for (int i = 0; i < count; i++)
         loop->pending[i] = events[i].data.ptr;
@@ -123,7 +125,7 @@ int pyro_loop_turn(struct pyro_loop *loop, int timeout_ms)
         if (source)
             source->callback(source, events[i].events);
     }
-    return count + fire_timers(loop);
+    return count + fire_timers(loop, now);
 }
 
 int pyro_loop_run(struct pyro_loop *loop)

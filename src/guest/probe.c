@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,8 +79,22 @@ static void tell_end(int status, const char *said, char *ret_answer)
              killed ? WTERMSIG(status) : WEXITSTATUS(status), *said ? ": " : "", said);
 }
 
-/* It is over when it has closed its output: one that leaves something in the background that holds
- * on to it is given up at the deadline. */
+/* At the deadline it is killed, with what it has started. True when it ended before. */
+static bool await_end(pid_t pid, uint64_t deadline_ms, int *ret_status)
+{
+    cleanup_close int ended = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd polled = {.fd = ended, .events = POLLIN};
+    uint64_t now = pyro_now_ms();
+    bool in_time =
+        now < deadline_ms && poll(&polled, 1, (int)MIN(deadline_ms - now, (uint64_t)INT_MAX)) > 0;
+    if (!in_time)
+        kill(-pid, SIGKILL);
+    waitpid(pid, ret_status, 0);
+    return in_time;
+}
+
+/* It is over when it has closed its output and ended: one that leaves something in the background
+ * that holds on to its output is given up at the deadline. */
 static int probe_command(const char *command, uint64_t deadline_ms, char *ret_answer)
 {
     char said[PYRO_PROBE_ANSWER_SIZE / 2] = "";
@@ -90,12 +106,9 @@ static int probe_command(const char *command, uint64_t deadline_ms, char *ret_an
         run_shell(command, ends[1]);
     close(ends[1]);
     if (pid > 0) {
+        setpgid(pid, pid); /* as it does itself: whoever is first */
         read_output(ends[0], deadline_ms, said, sizeof(said));
-        bool late = pyro_now_ms() >= deadline_ms;
-        if (late)
-            kill(-pid, SIGKILL);
-        waitpid(pid, &status, 0);
-        if (!late)
+        if (await_end(pid, deadline_ms, &status))
             tell_end(status, said, ret_answer);
         else if (*ret_answer == '\0') /* else an earlier one has told more */
             snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "the command took too long");
@@ -114,6 +127,22 @@ static const struct {
     {"command", probe_command},
 };
 
+/* A name server that does not answer keeps a look for as long as it likes. */
+static void give_up(int signal)
+{
+    static const char line[] = "not ready in time: its last look did not end\n";
+    (void)signal;
+    ssize_t ignored = write(STDERR_FILENO, line, sizeof(line) - 1);
+    (void)ignored;
+    _exit(1);
+}
+
+uint64_t pyro_probe_pause_ms(uint64_t begun_ms, uint64_t interval_ms, uint64_t now_ms,
+                             uint64_t deadline_ms)
+{
+    return MIN(MAX(begun_ms + interval_ms, now_ms), deadline_ms) - now_ms;
+}
+
 static void sleep_ms(uint64_t ms)
 {
     const struct timespec pause = {.tv_sec = (time_t)(ms / 1000),
@@ -131,13 +160,15 @@ int pyro_probe(char *const *words)
         type++;
     if (type == ARRAY_SIZE(types))
         return pyro_own_say("there is no probe %s", words[0]);
+    signal(SIGALRM, give_up);
+    alarm((unsigned)MIN(limit / 1000 + 2, (uint64_t)UINT_MAX));
     for (;;) {
         uint64_t begun = pyro_now_ms();
         if (types[type].look(words[1], deadline, answer) == 0)
             return 0;
-        uint64_t next = MAX(begun + interval, pyro_now_ms());
-        if (next >= deadline)
+        uint64_t now = pyro_now_ms();
+        if (now >= deadline)
             return pyro_own_say("not ready after %llu ms: %s", (unsigned long long)limit, answer);
-        sleep_ms(next - pyro_now_ms());
+        sleep_ms(pyro_probe_pause_ms(begun, interval, now, deadline));
     }
 }

@@ -17,6 +17,7 @@ enum {
     PATIENCE_MS = 300, /* after the last message: a pipe that was written at once is answered */
     GRACE_MS = 1200,
     LAST_SECONDS = 2,          /* then SIGALRM ends the process */
+    ENOUGH = 8 * 1024,         /* of answers to wake the client for */
     GATHERED_MAX = 256 * 1024, /* and what the pipe to the client is asked to hold */
 };
 
@@ -26,8 +27,8 @@ struct session {
     struct pyro_mcp_calls calls;
     struct pyro_mcp_lines lines;
     int in_fd, out_fd;
-    int stop_fd;     /* when it is readable nobody waits for the reader of lines */
-    int write_errno; /* why they do not arrive any more; 0: they do */
+    int stop_fd;             /* when it is readable nobody waits for the reader of lines */
+    _Atomic int write_errno; /* why they do not arrive any more; 0: they do */
     /* Under the lock of the calls. */
     bool is_gathering; /* lines wait until what was read at once is answered at once */
     struct pyro_buffer gathered;
@@ -54,14 +55,17 @@ static void send_line(struct pyro_mcp_sink *sink, const char *line)
     struct session *session = (struct session *)sink;
     if (!line)
         return;
-    if (session->is_gathering && pyro_buffer_append(&session->gathered, line, strlen(line)) == 0)
-        return;
-    write_gathered(session);
-    write_out(session, line, strlen(line));
+    size_t size = strlen(line);
+    bool is_gathered =
+        session->is_gathering && pyro_buffer_append(&session->gathered, line, size) == 0;
+    if (!is_gathered || session->gathered.size >= ENOUGH)
+        write_gathered(session);
+    if (!is_gathered)
+        write_out(session, line, size);
 }
 
-/* A client that has ten calls under way reads ten answers at a time, rather than being woken for
- * each. */
+/* A client that has ten calls under way reads some answers at a time, rather than being woken for
+ * each, and takes them in while the next are made. */
 static void gather(struct session *session, bool on)
 {
     pthread_mutex_lock(&session->calls.lock);
@@ -137,12 +141,13 @@ static unsigned listen(struct session *session)
     struct pollfd polled[] = {
         {.fd = session->in_fd, .events = POLLIN},
         {.fd = session->stop_fd, .events = POLLIN},
+        {.fd = session->out_fd}, /* for its reader's end */
     };
     while (!session->write_errno) {
         int ready = poll(polled, ARRAY_SIZE(polled), pyro_mcp_calls_tick(&session->calls));
         if (ready < 0 && errno != EINTR)
             return 0;
-        if (ready > 0 && polled[1].revents)
+        if (ready > 0 && (polled[1].revents || polled[2].revents))
             return 0;
         if (ready > 0 && polled[0].revents && !read_some(session))
             return PATIENCE_MS;

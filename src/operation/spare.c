@@ -135,22 +135,23 @@ void pyro_spare_prepare(struct pyro_context *context, const json_t *parameters,
     pthread_mutex_unlock(&spare->lock);
 }
 
-static bool give_back(struct spare *spare, struct pyro_context *context)
+static bool give_back(struct spare *spare, struct pyro_context *context,
+                      const struct pyro_observer *observer)
 {
     struct spare taken;
     pthread_mutex_lock(&spare->lock);
-    bool is_taken = take_locked(spare, NULL, NULL, &taken);
+    bool is_taken = take_locked(spare, NULL, observer, &taken);
     pthread_mutex_unlock(&spare->lock);
     if (is_taken)
         end_taken(context, &taken);
     return is_taken;
 }
 
-bool pyro_spares_give_back(struct pyro_context *context)
+bool pyro_spares_give_back(struct pyro_context *context, const struct pyro_observer *observer)
 {
     struct pyro_spares *spares = context->spares;
-    bool one = spares && give_back(&spares->one_shot, context);
-    bool other = spares && give_back(&spares->workspace, context);
+    bool one = spares && give_back(&spares->one_shot, context, observer);
+    bool other = spares && give_back(&spares->workspace, context, observer);
     return one || other;
 }
 

@@ -29,6 +29,6 @@ void pyro_spare_prepare(struct pyro_context *context, const json_t *parameters,
                         const struct pyro_new_vm_kind *kind);
 
 /* Ends them, because room is needed. Whether there was one. */
-bool pyro_spares_give_back(struct pyro_context *context);
+bool pyro_spares_give_back(struct pyro_context *context, const struct pyro_observer *observer);
 
 #endif

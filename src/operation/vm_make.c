@@ -254,7 +254,7 @@ int pyro_new_vm_make(struct pyro_context *context, const json_t *parameters,
 {
     struct pyro_error why = PYRO_ERROR_INIT;
     int r = try_to_make(context, parameters, kind, observer, ret_vm, &why);
-    if (r < 0 && why.code == PYRO_ERROR_TOO_MANY_VMS && pyro_spares_give_back(context))
+    if (r < 0 && why.code == PYRO_ERROR_TOO_MANY_VMS && pyro_spares_give_back(context, observer))
         r = try_to_make(context, parameters, kind, observer, ret_vm, &why);
     if (r < 0 && error)
         *error = why;

@@ -1,6 +1,7 @@
 /* Commands in the guest: what each side may still send, and when their time is over. What becomes
  * of what they write and of their end is their owner's business. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -30,6 +31,14 @@ static void forget(struct command *command)
     free(command);
 }
 
+/* What is sent to a guest that does not read leaves some room for what ends commands, and lets them
+ * go on. */
+static bool has_room(const struct supervisor *supervisor, size_t size)
+{
+    enum { CONTROL_ROOM = 256 * 1024 };
+    return pyro_buffer_room(&supervisor->guest_out) >= size + CONTROL_ROOM;
+}
+
 /* Queues a frame behind the command's EXEC, wherever that is. 0, or a negative errno when there is
  * no room: the frame is not sent then. */
 static int to_guest(struct command *command, enum pyro_frame_type type, enum pyro_channel channel,
@@ -43,7 +52,7 @@ static int to_guest(struct command *command, enum pyro_frame_type type, enum pyr
     return r;
 }
 
-/* NULL: its guest ended first. */
+/* NULL: its guest ended first. The owner may end other commands of its own, but frees none. */
 static void report_exit(struct command *command, const struct pyro_exited *exited)
 {
     const struct command_owner *owner = command->owner;
@@ -73,16 +82,22 @@ static void kill_unanswered(struct pyro_timer *timer)
                "the guest agent did not end a command it had to kill");
 }
 
+/* One that the guest has never heard of. */
+static void report_unsent(struct pyro_timer *timer)
+{
+    const struct pyro_exited exited = {.kind = PYRO_EXIT_SIGNAL, .value = 9};
+    report_exit(timer->userdata, &exited);
+}
+
 void command_kill(struct command *command)
 {
-    if (!command->sent) { /* the guest never heard of it */
-        const struct pyro_exited exited = {.kind = PYRO_EXIT_SIGNAL, .value = 9};
-        report_exit(command, &exited);
-        return;
-    }
     if (command->killed_us)
         return;
     command->killed_us = pyro_now_us();
+    if (!command->sent) {
+        pyro_timer_start(&command->supervisor->loop, &command->timer, 0, report_unsent, command);
+        return;
+    }
     pyro_timer_start(&command->supervisor->loop, &command->timer, KILL_GRACE_MS, kill_unanswered,
                      command);
     /* Should there be no room for it, the grace ends in the same way: the guest is lost. */
@@ -99,8 +114,10 @@ static void time_over(struct pyro_timer *timer)
 static int send_exec(struct command *command)
 {
     struct supervisor *supervisor = command->supervisor;
-    int r = pyro_buffer_append(&supervisor->guest_out, pyro_buffer_data(&command->waiting),
-                               command->waiting.size);
+    int r = has_room(supervisor, command->waiting.size)
+                ? pyro_buffer_append(&supervisor->guest_out, pyro_buffer_data(&command->waiting),
+                                     command->waiting.size)
+                : -ENOBUFS;
     if (r < 0)
         return r;
     pyro_buffer_finish(&command->waiting);
@@ -118,7 +135,7 @@ void command_send_waiting(struct supervisor *supervisor)
     struct command *next;
     for (struct command *command = supervisor->commands; command; command = next) {
         next = command->next;
-        if (!command->sent && send_exec(command) < 0)
+        if (!command->sent && !command->killed_us && send_exec(command) < 0)
             report_exit(command, &too_many);
     }
     guest_flush(supervisor);
@@ -179,7 +196,8 @@ size_t command_write(struct command *command, const uint8_t *bytes, size_t size)
     uint32_t *window = &command->window[PYRO_CHANNEL_STDIN];
     while (sent<size && * window> 0) {
         uint32_t piece = (uint32_t)MIN(size - sent, MIN((size_t)*window, PYRO_FRAME_PAYLOAD_MAX));
-        if (to_guest(command, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, bytes + sent, piece) < 0)
+        if ((command->sent && !has_room(command->supervisor, piece + PYRO_FRAME_HEADER_SIZE)) ||
+            to_guest(command, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, bytes + sent, piece) < 0)
             break;
         *window -= piece;
         sent += piece;
@@ -220,8 +238,8 @@ int command_grant(struct command *command, enum pyro_channel channel, uint32_t b
     bytes = MIN(bytes, PYRO_WINDOW_INITIAL - *window);
     if (bytes == 0 || !command->sent)
         return 0;
-    *window += bytes;
     int r = pyro_credit_pack(&command->supervisor->guest_out, command->stream, channel, bytes);
+    *window += r < 0 ? 0 : bytes;
     guest_flush(command->supervisor);
     return r;
 }
@@ -231,7 +249,9 @@ static int exited_from_guest(struct command *command, const struct pyro_frame *f
     struct pyro_exited exited;
     if (pyro_exited_unpack(frame->payload, frame->length, &exited) < 0)
         return -EPROTO;
-    exited.timed_out = command->timed_out;
+    /* One that ended by itself just before it was killed was in time. */
+    exited.timed_out =
+        command->timed_out && exited.kind == PYRO_EXIT_SIGNAL && exited.value == SIGKILL;
     report_exit(command, &exited);
     return 0;
 }

@@ -47,7 +47,8 @@ void command_signal(struct command *command, int signal);
 void command_resize(struct command *command, const struct pyro_terminal_size *size);
 /* Lets the guest send more. 0 or a negative errno. */
 int command_grant(struct command *command, enum pyro_channel channel, uint32_t bytes);
-/* All of it; a guest that does not obey is lost. */
+/* All of it; a guest that does not obey is lost. Its end is told later, never before this returns.
+ */
 void command_kill(struct command *command);
 
 #endif

@@ -12,7 +12,7 @@
 #include "supervisor/command.h"
 #include "supervisor/session.h"
 
-enum { PROBE_EXTRA_MS = 10 * 1000 }; /* for a probe that does not keep its own time limit */
+enum { PROBE_EXTRA_MS = 60 * 1000 }; /* for one that starts late, or does not keep its time */
 
 static bool is_ready(const struct session *session)
 {
@@ -126,6 +126,15 @@ static void writable(void *userdata, uint32_t bytes)
     (void)bytes;
 }
 
+/* A probe that ends without a word is one that was ended, or did not start. */
+static void fail(struct session *session, const struct pyro_exited *exited)
+{
+    char how[256], why[512];
+    describe_exit(exited, how, sizeof(how));
+    snprintf(why, sizeof(why), "not ready: its probe saw nothing (%s)", how);
+    service_end(session, SESSION_FAILS, ABORT_GRACE_MS, *session->said ? session->said : why);
+}
+
 static void probe_ended(void *userdata, const struct pyro_exited *exited)
 {
     struct session *session = userdata;
@@ -134,8 +143,7 @@ static void probe_ended(void *userdata, const struct pyro_exited *exited)
     if (decides && pyro_exited_status(exited) == 0)
         become_ready(session);
     else if (decides)
-        service_end(session, SESSION_FAILS, ABORT_GRACE_MS,
-                    *session->said ? session->said : "not ready in time: its probe got no answer");
+        fail(session, exited);
     end_if_over(session);
 }
 

@@ -176,6 +176,18 @@ def test_probes_wait_as_long_as_they_may(guest):
     counted = "echo x >> /tmp/counted; false"
     assert probe(guest, "command", counted, interval=500, limit=4000)[0] == 1
     assert 2 <= int(output(guest, "wc -l < /tmp/counted; rm /tmp/counted /tmp/late")) <= 8
+    begun = time.monotonic()
+    assert probe(guest, "file", "/nothing", interval=3600000, limit=1500)[0] == 1
+    assert time.monotonic() - begun > 1.4, "the last look is at the limit"
+
+
+def test_probes_of_a_busy_guest(guest):
+    """Looks that take longer than their interval, and are put off in the middle."""
+    for _ in range(4):
+        guest.start("sh", "-c", "while :; do :; done")
+    for limit in (1500, 3000):
+        assert probe(guest, "file", "/nothing", interval=1, limit=limit)[1].startswith(f"not ready after {limit} ms"), limit
+    assert probe(guest, "command", "exec >/dev/null 2>&1; sleep 1000", interval=1)[1].endswith("the command took too long\n")
 
 
 @pytest.mark.parametrize("answer, status", [("HTTP/1.0 204 No Content", 0), ("HTTP/1.1 302 Found", 0), ("HTTP/1.1 503 No", 1), ("SSH-2.0", 1)])
