@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the operation table against the public contract: names in every front, parameters, defaults,
-results. What stands here is what users may rely on, written down a second time on purpose.
+"""Checks the operation table against the public contract (docs/CONTRACT.md), and against what stands here: names in
+every front, parameters, defaults, results, on which users may rely too, written down a second time on purpose.
 
     tests/check_table.py    PYRO_TEST_BUILD names the directory with `pyro` (default: build)
 """
@@ -10,6 +10,8 @@ import os
 import pathlib
 import subprocess
 import sys
+
+import contract
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PROGRAM = pathlib.Path(os.environ.get("PYRO_TEST_BUILD", ROOT / "build")) / "pyro"
@@ -179,9 +181,6 @@ RESULTS = {
     "shell_attach": SHELL_RECORD,
 }
 
-RUN_FLAGS = """--vcpu-count --mem-mib --timeout-seconds --ttl-seconds --network
-    --allow-host-compat"""
-
 problems = []
 
 
@@ -213,16 +212,32 @@ def check_operation(name, operation):
             expect(what, flag_of(parameter), wanted_flag(parameter))
 
 
+def check_contract(operations):
+    """Names and defaults; the contract's methods are held by tests/python/test_signatures.py, parameter by parameter."""
+    named = {front: {o[front]: o for o in operations.values() if o[front]} for front in ("cli", "mcp", "python")}
+    expect("commands missing", set(contract.commands()) - named["cli"].keys(), set())
+    expect("tools", sorted(named["mcp"]), sorted(contract.tools()))
+    methods = {method.split("(")[0] for method in contract.methods()} - {"create_server"}
+    expect("methods missing", methods - named["python"].keys(), set())
+    for section, front in (("Python SDK Contract", "python"), ("MCP Contract", "mcp")):
+        wanted = contract.defaults(section)
+        expect(f"{section}: what has defaults", len(wanted), 3)
+        for name, values in wanted.items():
+            found = {p["name"]: p["default"] for p in named[front][name]["parameters"]}
+            expect(f"{name}: defaults", {key: found.get(key) for key in values}, values)
+    run = named["cli"]["run"]["parameters"]
+    flags = {p["flag"] for p in run if not p["positional"] and not p["rest"]}
+    expect("pyro run: flags", flags | {"--json"}, set(contract.run_flags()))
+    expect("pyro run: positionals", [p["name"] for p in run if p["positional"]], ["environment"])
+
+
 def main():
     output = subprocess.run([PROGRAM, "help", "--json"], capture_output=True, check=True).stdout
     operations = {operation["name"]: operation for operation in json.loads(output)["operations"]}
     expect("operations", sorted(operations), sorted(NAMES))
     for name in sorted(operations.keys() & NAMES.keys()):
         check_operation(name, operations[name])
-    run = operations.get("vm_run", {"parameters": []})["parameters"]
-    flags = {p["flag"] for p in run if not p["positional"] and not p["rest"]}
-    expect("pyro run: flags", flags, set(RUN_FLAGS.split()))
-    expect("pyro run: positionals", [p["name"] for p in run if p["positional"]], ["environment"])
+    check_contract(operations)
     print("\n".join(problems) or f"table: {len(operations)} operations as the contract has them")
     return 1 if problems else 0
 

@@ -157,16 +157,24 @@ __attribute__((noreturn)) static void run_child(const struct pyro_spawn *spawn, 
     _exit(127);
 }
 
+/* Returns as fork() does, in the parent when the child runs its program or has ended: CLONE_VFORK.
+ * What else copies this process meanwhile has the failure pipe open, so that its end tells
+ * nothing. */
+static pid_t fork_until_exec(unsigned long namespaces)
+{
+    return (pid_t)syscall(SYS_clone, CLONE_VFORK | namespaces | SIGCHLD, 0, 0, 0, 0);
+}
+
 /* Only root may make a PID namespace in its own user namespace; others get one of each, in which
- * they are who they were. Returns as fork() does, in the child with 0 or a negative errno. */
+ * they are who they were. In the child with 0 or a negative errno. */
 static pid_t fork_first_process(int *ret_error)
 {
     if (geteuid() == 0)
-        return (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+        return fork_until_exec(CLONE_NEWPID);
     char users[64], groups[64];
     snprintf(users, sizeof(users), "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
     snprintf(groups, sizeof(groups), "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
-    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+    pid_t pid = fork_until_exec(CLONE_NEWUSER | CLONE_NEWPID);
     if (pid == 0) {
         *ret_error = write_file("/proc/self/uid_map", users);
         if (*ret_error == 0)
@@ -183,7 +191,7 @@ int pyro_spawn(const struct pyro_spawn *spawn, pid_t *ret_pid)
     if (!path)
         return -ENOENT;
     int failure[2];
-    if (pipe2(failure, O_CLOEXEC) < 0)
+    if (pipe2(failure, O_CLOEXEC | O_NONBLOCK) < 0)
         return -errno;
     /* The failure pipe must not sit on a number that the child replaces. */
     int lifted = fcntl(failure[1], F_DUPFD_CLOEXEC, 3);
@@ -194,7 +202,7 @@ int pyro_spawn(const struct pyro_spawn *spawn, pid_t *ret_pid)
         return r;
     }
     int r = 0;
-    pid_t pid = spawn->first_process ? fork_first_process(&r) : fork();
+    pid_t pid = spawn->first_process ? fork_first_process(&r) : fork_until_exec(0);
     if (pid == 0) {
         close(failure[0]);
         run_child(spawn, path, lifted, r);
@@ -259,21 +267,24 @@ char *pyro_program_find(const char *name)
     return found ? found : find_in("/usr/sbin:/sbin", name);
 }
 
-/* Reads until the end, the cap, or the deadline; what is beyond the cap is read and dropped. */
-static int collect(int fd, uint64_t deadline_ms, size_t cap, char *output)
+/* Reads until the program has ended and all is read that it wrote, or the deadline; what is beyond
+ * the cap is read and dropped. Others may have the pipe open for longer. */
+static int collect(int fd, int pidfd, uint64_t deadline_ms, size_t cap, char *output)
 {
     size_t size = 0;
     for (;;) {
         uint64_t now = pyro_now_ms();
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int ready = poll(&wait, 1, now >= deadline_ms ? 0 : (int)(deadline_ms - now));
+        struct pollfd wait[] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+        int ready = poll(wait, 2, now >= deadline_ms ? 0 : (int)(deadline_ms - now));
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready == 0)
             return -ETIMEDOUT;
         char rest[4096];
         bool full = size == cap;
-        ssize_t got = read(fd, full ? rest : output + size, full ? sizeof(rest) : cap - size);
+        ssize_t got = 0;
+        if (wait[0].revents)
+            got = read(fd, full ? rest : output + size, full ? sizeof(rest) : cap - size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -302,7 +313,8 @@ int pyro_program_run(char *const *argv, unsigned timeout_ms, size_t cap, char **
     int r = pyro_spawn(&spawn, &pid);
     close(ends[1]);
     if (r == 0) {
-        r = collect(ends[0], pyro_now_ms() + timeout_ms, cap, output);
+        cleanup_close int pidfd = pyro_process_open(pid);
+        r = pidfd < 0 ? pidfd : collect(ends[0], pidfd, pyro_now_ms() + timeout_ms, cap, output);
         if (r < 0)
             kill(-pid, SIGKILL);
         int status = pyro_process_wait(pid);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "store/database.h"
+#include "store/gate.h"
 
 void pyro_command_record_finish(struct pyro_command_record *record)
 {
@@ -23,6 +24,9 @@ int pyro_store_command_begin(struct pyro_store *store, const char *vm_id,
                              const struct pyro_command_record *record, int64_t *ret_sequence,
                              struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     sqlite3_stmt *statement;
     if (pyro_store_prepare(store,
                            "INSERT INTO commands (vm_id, sequence, command, cwd, started_at, state)"
@@ -42,6 +46,9 @@ int pyro_store_command_begin(struct pyro_store *store, const char *vm_id,
 int pyro_store_command_end(struct pyro_store *store, const char *vm_id,
                            const struct pyro_command_record *record, struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     sqlite3_stmt *statement;
     if (pyro_store_prepare(store,
                            "UPDATE commands SET state = ?8, exit_code = ?3, timed_out = ?4,"
@@ -63,6 +70,9 @@ int pyro_store_command_end(struct pyro_store *store, const char *vm_id,
 
 int pyro_store_commands_lose(struct pyro_store *store, const char *vm_id, struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     sqlite3_stmt *statement;
     if (pyro_store_prepare(store,
                            "UPDATE commands SET state = 'lost'"
@@ -96,8 +106,8 @@ static int read_row(sqlite3_stmt *statement, struct pyro_command_record *ret_rec
     return pyro_error_no_memory(error);
 }
 
-int pyro_store_command_count(struct pyro_store *store, const char *vm_id, int64_t *ret_count,
-                             struct pyro_error *error)
+static int count_rows(struct pyro_store *store, const char *vm_id, int64_t *ret_count,
+                      struct pyro_error *error)
 {
     sqlite3_stmt *statement;
     if (pyro_store_prepare(store, "SELECT count(*) FROM commands WHERE vm_id = ?", &statement,
@@ -108,6 +118,13 @@ int pyro_store_command_count(struct pyro_store *store, const char *vm_id, int64_
     *ret_count = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
     return result == SQLITE_ROW ? 0 : pyro_store_fail(store, result, "count commands", error);
+}
+
+int pyro_store_command_count(struct pyro_store *store, const char *vm_id, int64_t *ret_count,
+                             struct pyro_error *error)
+{
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    return gate < 0 ? -1 : count_rows(store, vm_id, ret_count, error);
 }
 
 /* How many there will be is known before they are read. */
@@ -139,9 +156,12 @@ int pyro_store_command_list(struct pyro_store *store, const char *vm_id, size_t 
                             struct pyro_command_record **ret_records, size_t *ret_count,
                             struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     int64_t count;
     sqlite3_stmt *statement;
-    if (pyro_store_command_count(store, vm_id, &count, error) < 0)
+    if (count_rows(store, vm_id, &count, error) < 0)
         return -1;
     size_t capacity = most > 0 ? MIN(most, (size_t)count) : (size_t)count;
     struct pyro_command_record *records = calloc(capacity + 1, sizeof(*records));

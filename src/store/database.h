@@ -7,9 +7,14 @@
 #include "store/store.h"
 
 struct pyro_store {
-    sqlite3 *database;
+    sqlite3 *database; /* NULL: not connected (gate.h) */
     char *path;
+    struct pyro_store *next; /* that is connected */
 };
+
+/* Opens the database, which is there. 0, or -1 and an error. */
+int pyro_store_connect(struct pyro_store *store, struct pyro_error *error);
+void pyro_store_disconnect(struct pyro_store *store);
 
 /* Turns a result code of SQLite into an error, "asked: reason". Returns -1. */
 int pyro_store_fail(const struct pyro_store *store, int result, const char *asked,

@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "store/database.h"
+#include "store/gate.h"
 
 enum {
     APPLICATION_ID = 0x7079726f, /* "pyro" in the file's header */
@@ -136,10 +137,20 @@ static int read_number(struct pyro_store *store, const char *sql, int *ret_numbe
                                 : pyro_store_fail(store, result, "read the store's version", error);
 }
 
+/* The last one to close must not checkpoint: that would lock readers out for a moment. */
+static void keep_log_on_close(struct pyro_store *store)
+{
+    int keep = 1;
+    sqlite3_file_control(store->database, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 static int connect_to(struct pyro_store *store, const char *path, struct pyro_error *error)
 {
     int result =
         sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (store->database)
+        pyro_store_gate_add(store);
     if (result != SQLITE_OK)
         return pyro_store_fail(store, result, "open the store", error);
     sqlite3_busy_timeout(store->database, BUSY_TIMEOUT_MS);
@@ -147,18 +158,19 @@ static int connect_to(struct pyro_store *store, const char *path, struct pyro_er
     return run(store, settings, error);
 }
 
-static void disconnect(struct pyro_store *store)
+int pyro_store_connect(struct pyro_store *store, struct pyro_error *error)
 {
-    sqlite3_close_v2(store->database);
-    store->database = NULL;
+    if (connect_to(store, store->path, error) < 0)
+        return -1;
+    keep_log_on_close(store);
+    return 0;
 }
 
-/* The last one to close must not checkpoint: that would lock readers out for a moment. */
-static void keep_log_on_close(struct pyro_store *store)
+void pyro_store_disconnect(struct pyro_store *store)
 {
-    int keep = 1;
-    sqlite3_file_control(store->database, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-    sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    pyro_store_gate_remove(store);
+    sqlite3_close_v2(store->database);
+    store->database = NULL;
 }
 
 static int migrate(struct pyro_store *store, int version, struct pyro_error *error)
@@ -260,7 +272,7 @@ static int fill(const char *path, struct pyro_error *error)
         r = run(&store, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL", error);
     if (r == 0)
         r = migrate(&store, 0, error);
-    disconnect(&store);
+    pyro_store_disconnect(&store);
     return r;
 }
 
@@ -312,17 +324,27 @@ static int open_made(const char *home, struct pyro_store *store, struct pyro_err
         return -1;
     if (version == SCHEMA_VERSION)
         return 0;
-    disconnect(store);
+    pyro_store_disconnect(store);
     return make_or_migrate(home, store, error);
+}
+
+static void destroy(struct pyro_store *store)
+{
+    if (!store)
+        return;
+    pyro_store_disconnect(store);
+    free(store->path);
+    free(store);
 }
 
 int pyro_store_open(const char *home, struct pyro_store **ret_store, struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_gate_enter();
     struct pyro_store *store = calloc(1, sizeof(*store));
     if (store)
         store->path = pyro_text_format("%s/store.sqlite", home);
     if (!store || !store->path) {
-        pyro_store_close(store);
+        destroy(store);
         return pyro_error_no_memory(error);
     }
     off_t size = file_size(store->path);
@@ -336,7 +358,7 @@ int pyro_store_open(const char *home, struct pyro_store **ret_store, struct pyro
     if (r == 0)
         r = check_tables(store, error);
     if (r < 0) {
-        pyro_store_close(store);
+        destroy(store);
         return -1;
     }
     keep_log_on_close(store);
@@ -346,9 +368,6 @@ int pyro_store_open(const char *home, struct pyro_store **ret_store, struct pyro
 
 void pyro_store_close(struct pyro_store *store)
 {
-    if (!store)
-        return;
-    disconnect(store);
-    free(store->path);
-    free(store);
+    cleanup_store_gate int gate = pyro_store_gate_enter();
+    destroy(store);
 }

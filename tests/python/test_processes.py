@@ -4,13 +4,14 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import types
 
 import pytest
 from conftest import BASE, SMALL, live_vms
 
-from pyro_mcp import Pyro, _calls, _pyro
+from pyro_mcp import Pyro, PyroError, _calls, _pyro
 
 INTERRUPTED = """
     import time
@@ -95,8 +96,6 @@ def test_multiprocessing(workspace, method):
 
 
 def test_fork_while_calls_run(workspace):
-    import threading
-
     pyro = Pyro()
     started = threading.Event()
     busy = threading.Thread(
@@ -115,6 +114,41 @@ def test_fork_while_calls_run(workspace):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     busy.join(60)
     assert not busy.is_alive()
+
+
+def test_forks_while_others_are_in_the_store(home):
+    """SQLite's locks are not held in the child by threads that it does not have."""
+    missing = "vm-" + 32 * "0"
+    over = threading.Event()
+
+    def ask():
+        with pytest.raises(PyroError, match=missing):
+            Pyro().status_vm(missing)
+
+    def ask_again_and_again():
+        while not over.is_set():
+            ask()
+
+    threads = [threading.Thread(target=ask_again_and_again) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(30):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                status = 1
+                try:
+                    ask()
+                    status = 0
+                finally:
+                    os._exit(status)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    ask()
 
 
 def test_two_interpreters(script, workspace):

@@ -1,51 +1,16 @@
-"""The methods against the public contract, which is written down here a second time on purpose, and against the
-operation table."""
+"""The methods against the public contract (docs/CONTRACT.md) and the operation table."""
 
 import inspect
 import json
 import re
 import typing
 
+import contract
 import pyro_mcp
 import pytest
 from pyro_mcp import AsyncPyro, Pyro, _pyro, errors, types
 
-# As the contract has them. "..." stands for parameters that it leaves open.
-CONTRACT = """
-create_server()
-list_environments()
-pull_environment(environment)
-inspect_environment(environment)
-prune_environments()
-create_vm(...)
-create_workspace(...)
-push_workspace_sync(workspace_id, source_path, *, dest="/workspace")
-export_workspace(workspace_id, path, *, output_path)
-diff_workspace(workspace_id)
-start_service(workspace_id, service_name, *, command, cwd="/workspace", readiness=None, ready_timeout_seconds=30, ready_interval_ms=500)
-list_services(workspace_id)
-status_service(workspace_id, service_name)
-logs_service(workspace_id, service_name, *, tail_lines=200, all=False)
-stop_service(workspace_id, service_name)
-open_shell(workspace_id, *, cwd="/workspace", cols=120, rows=30)
-read_shell(workspace_id, shell_id, *, cursor=0, max_chars=65536)
-write_shell(workspace_id, shell_id, *, input, append_newline=True)
-signal_shell(workspace_id, shell_id, *, signal_name="INT")
-close_shell(workspace_id, shell_id)
-start_vm(vm_id)
-exec_vm(vm_id, *, command, timeout_seconds=30)
-exec_workspace(workspace_id, *, command, timeout_seconds=30)
-stop_vm(vm_id)
-delete_vm(vm_id)
-delete_workspace(workspace_id)
-status_vm(vm_id)
-status_workspace(workspace_id)
-logs_workspace(workspace_id)
-network_info_vm(vm_id)
-reap_expired()
-run_in_vm(...)
-""".strip().splitlines()
-DEFAULTS = {"vcpu_count": 1, "mem_mib": 1024, "allow_host_compat": False}
+DEFAULTS = contract.defaults("Python SDK Contract")
 # What goes beyond it: keyword-only, with a default.
 BEYOND = {"force", "grace_seconds", "scrollback_bytes", "plain", "wait_ms", "wait_for_idle_ms", "on_output"}
 
@@ -59,12 +24,12 @@ def parameters(function):
 
 
 @pytest.mark.parametrize("facade", [Pyro, AsyncPyro])
-@pytest.mark.parametrize("line", CONTRACT)
+@pytest.mark.parametrize("line", contract.methods())
 def test_contract(facade, line):
     name, words = re.fullmatch(r"(\w+)\((.*)\)", line).groups()
     found = parameters(getattr(facade, name))
     if words == "...":
-        assert {key: found[key].default for key in DEFAULTS} == DEFAULTS
+        assert {key: found[key].default for key in DEFAULTS[name]} == DEFAULTS[name]
         return
     wanted = parameters(eval(f"lambda {words}: None"))
     shown = {key: (p.kind, p.default) for key, p in found.items() if key in wanted}

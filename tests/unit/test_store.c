@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -214,19 +215,50 @@ static int read_plainly(void)
     return failed;
 }
 
+/* Has the store open until it is killed, and says so in the pipe. */
+static int hold(int said)
+{
+    struct pyro_error error;
+    struct pyro_store *held;
+    int r = pyro_store_open(home, &held, &error);
+    if (r == 0 && write(said, "", 1) == 1)
+        pause();
+    return 1;
+}
+
+/* Of NULL: of a store that is opened for it. */
+static int count_rows(struct pyro_store *store)
+{
+    struct pyro_error error;
+    struct pyro_vm_record *records;
+    struct pyro_store *opened = NULL;
+    size_t count = 0;
+    if (!store)
+        pyro_store_open(home, &opened, &error);
+    if (pyro_store_vm_list(store ? store : opened, &records, &count, &error) < 0)
+        return -1;
+    pyro_store_vms_free(records, count);
+    pyro_store_close(opened);
+    return (int)count;
+}
+
 static void test_many_processes(void)
 {
     enum { WRITERS = 10 };
     remove_store();
-    struct pyro_error error;
-    struct pyro_store *held;
-    pid_t children[WRITERS + 1];
+    int said[2];
+    char byte;
+    pid_t children[WRITERS + 1], holder;
     for (int i = 0; i < WRITERS; i++) {
         if ((children[i] = fork()) == 0)
             _exit(work(i));
     }
     /* The reader needs a store; ten first starts at once are being tried at the same time. */
-    is_int(pyro_store_open(home, &held, &error), 0, "an eleventh first start");
+    ok(pipe(said) == 0, "a pipe");
+    if ((holder = fork()) == 0)
+        _exit(hold(said[1]));
+    close(said[1]);
+    is_int(read(said[0], &byte, 1), 1, "an eleventh first start");
     if ((children[WRITERS] = fork()) == 0)
         _exit(read_plainly());
     int failed = 0;
@@ -236,14 +268,37 @@ static void test_many_processes(void)
         failed += status != 0;
     }
     is_int(failed, 0, "ten writers and a reader never meet a lock");
-    pyro_store_close(held);
-    struct pyro_vm_record *records;
-    size_t count = 1;
-    pyro_store_open(home, &held, &error);
-    pyro_store_vm_list(held, &records, &count, &error);
-    is_int(count, 0, "nothing is left");
-    pyro_store_vms_free(records, count);
-    pyro_store_close(held);
+    kill(holder, SIGKILL);
+    waitpid(holder, NULL, 0);
+    close(said[0]);
+    is_int(count_rows(NULL), 0, "nothing is left");
+}
+
+/* Of a store that was open when this process was copied. */
+static int work_in_copy(struct pyro_store *store)
+{
+    struct pyro_error error;
+    struct pyro_vm_record record = make_record("vm-copy", 1);
+    int r = pyro_store_vm_insert(store, &record, 0, &error);
+    int count = count_rows(store);
+    pyro_store_close(store);
+    return r == 0 && count == 1 ? 0 : 1;
+}
+
+static void test_fork(void)
+{
+    struct pyro_error error;
+    struct pyro_store *store;
+    int status = -1;
+    is_int(pyro_store_open(home, &store, &error), 0, "a store is open");
+    is_int(count_rows(store), 0, "with nothing in it");
+    pid_t copy = fork();
+    if (copy == 0)
+        _exit(work_in_copy(store));
+    waitpid(copy, &status, 0);
+    is_int(status, 0, "a copy of the process writes");
+    is_int(count_rows(store), 1, "the process itself reads that");
+    pyro_store_close(store);
 }
 
 int main(void)
@@ -257,6 +312,7 @@ int main(void)
     test_truncated();
     test_stale_log();
     test_many_processes();
+    test_fork();
     pyro_tree_remove_at(AT_FDCWD, home);
     return tap_done();
 }
