@@ -15,6 +15,7 @@
 #include <pyro/pyro.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -220,6 +221,13 @@ static PyObject *failure(const struct pyro_error *error)
     return tuple;
 }
 
+static PyObject *system_failure(const char *what, int errnum)
+{
+    struct pyro_error error = {.code = PYRO_ERROR_SYSTEM, .errnum = errnum};
+    snprintf(error.message, sizeof(error.message), "%s: %s", what, strerror(errnum));
+    return failure(&error);
+}
+
 static int append(PyObject *results, const char *json)
 {
     PyObject *text = PyUnicode_FromString(json);
@@ -232,10 +240,8 @@ static PyObject *run(struct call *call, PyObject *output, PyObject *progress, Py
 {
     struct raised raised = {NULL, NULL, NULL};
     int r = start(call);
-    if (r != 0) {
-        errno = r;
-        return PyErr_SetFromErrno(PyExc_OSError);
-    }
+    if (r != 0)
+        return system_failure("cannot start a thread", r);
     wait_for_end(call, output, progress, &raised);
     bool worked = call->status == 0;
     if (worked && append(results, call->result_json) < 0)
@@ -294,7 +300,7 @@ static PyObject *module_call(PyObject *module, PyObject *args)
     call->options.libexec = *libexec ? libexec : NULL;
     call->operation = operation;
     call->parameters = parameters;
-    PyObject *result = call->wake_fd < 0 ? PyErr_SetFromErrno(PyExc_OSError)
+    PyObject *result = call->wake_fd < 0 ? system_failure("cannot make an eventfd", errno)
                                          : run(call, output, progress, results);
     destroy(call);
     return result;

@@ -43,11 +43,21 @@ def _plain(value: Any) -> str:
     return path
 
 
+def _check_numbers(value: Any) -> None:
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise ValueError("a number of more than 64 bits")
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _check_numbers(item)
+    if isinstance(value, dict):
+        for item in value.values():
+            _check_numbers(item)
+
+
 def _encode_value(value: Any) -> str:
     import json
 
-    if isinstance(value, int) and abs(value) >= 1 << 63:
-        raise ValueError("a number of more than 64 bits")
+    _check_numbers(value)
     text = json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False)
     text.encode()
     return text
@@ -74,6 +84,13 @@ def _check_callback(operation: str, name: str, callback: object) -> None:
         raise make_error("invalid_parameter", message, "give a function", name)
 
 
+def make_eventfd() -> int:
+    try:
+        return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+    except OSError as error:
+        raise make_error("system", f"cannot make an eventfd: {error.strerror}", "", "", error.errno or 0) from None
+
+
 class Caller:
     """What a Pyro calls with. It holds no resource: each call opens what it needs and closes it, so threads, forked
     processes and interpreters may share or copy it as they like."""
@@ -82,6 +99,8 @@ class Caller:
         _check_callback("Pyro", "on_progress", on_progress)
         try:
             self.home = b"" if home is None else os.fsencode(home)
+        except UnicodeEncodeError:
+            raise make_error("invalid_parameter", "Pyro: home is no text that a path can be", "", "home") from None
         except TypeError:
             message = f"Pyro: home is of type {type(home).__name__}, which is no path"
             raise make_error("invalid_parameter", message, "give a str or a pathlib.Path", "home") from None
@@ -97,25 +116,27 @@ class Caller:
             {"operation": operation, "phase": phase, "message": message, "done": done, "total": total or None}
         )
 
-    def call(
-        self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None, cancel_fd: int = -1
-    ) -> Any:
-        """Calls an operation. `cancel_fd`: an eventfd; what is written to it cancels the call."""
+    def check_open(self, operation: str) -> None:
         if self.closed:
             raise make_error("wrong_state", f"{operation}: this Pyro is closed", "make another one: Pyro()")
-        _check_callback(operation, "on_output", on_output)
-        text = _encode(operation, parameters)
-        if cancel_fd >= 0:
-            return self._perform(operation, text, on_output, cancel_fd)
-        cancel_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def call(self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None) -> Any:
+        """Calls an operation."""
+        self.check_open(operation)
+        cancel_fd = make_eventfd()
         try:
-            return self._perform(operation, text, on_output, cancel_fd)
+            return self.perform(operation, parameters, on_output, cancel_fd)
         finally:
             os.close(cancel_fd)
 
-    def _perform(self, operation: str, text: str, on_output: OnOutput | None, cancel_fd: int) -> Any:
+    def perform(
+        self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None, cancel_fd: int
+    ) -> Any:
+        """The same, closed or not. `cancel_fd`: an eventfd; what is written to it cancels the call. -1: nothing does."""
         import json
 
+        _check_callback(operation, "on_output", on_output)
+        text = _encode(operation, parameters)
         progress = self.on_progress and self._progress
         results: list[str] = []
         try:
@@ -130,13 +151,16 @@ class Caller:
                 self.undo(operation, json.loads(results[0]))
             raise
 
+    def end(self, operation: str, **ids: str) -> None:
+        """Deletes or stops what its user is done with, also when this is closed; what is gone already is fine."""
+        try:
+            self.perform(operation, ids, None, -1)
+        except PyroError as error:
+            if not error.code.startswith("unknown_"):
+                raise
+
     def undo(self, operation: str, result: Mapping[str, str]) -> None:
         """Takes back what a call has made that was interrupted too late: nobody hears of it."""
-        if operation not in _UNDO:
-            return
-        undoing, ids = _UNDO[operation]
-        text = _encode(undoing, {name: result[name] for name in ids})
-        try:
-            self._perform(undoing, text, None, -1)
-        except PyroError:
-            pass  # it is gone already
+        if operation in _UNDO:
+            undoing, ids = _UNDO[operation]
+            self.end(undoing, **{name: result[name] for name in ids})

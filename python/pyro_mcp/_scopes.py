@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .errors import PyroError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +28,9 @@ class _Scope:
             raise RuntimeError("there is an id only inside of the `with` block")
         return self._id
 
-
-def _unless_gone(error: PyroError) -> None:
-    if error.code not in ("unknown_vm", "unknown_workspace"):
-        raise error
+    def _check_new(self) -> None:
+        if self._id is not None:
+            raise RuntimeError("this block was entered already; make another one")
 
 
 class VM(_Scope):
@@ -43,6 +41,7 @@ class VM(_Scope):
         self._pyro = pyro
 
     def __enter__(self) -> VM:
+        self._check_new()
         self._id = self._pyro.create_vm(**self._parameters)["vm_id"]
         try:
             self._pyro.start_vm(self._id)
@@ -52,10 +51,8 @@ class VM(_Scope):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        try:
-            self._pyro.delete_vm(self.id)
-        except PyroError as error:
-            _unless_gone(error)
+        self._pyro._caller.end("vm_delete", vm_id=self.id)
+        self._id = None
 
     def exec(
         self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
@@ -76,14 +73,13 @@ class Workspace(_Scope):
         self._pyro = pyro
 
     def __enter__(self) -> Workspace:
+        self._check_new()
         self._id = self._pyro.create_workspace(**self._parameters)["workspace_id"]
         return self
 
     def __exit__(self, *exception: object) -> None:
-        try:
-            self._pyro.delete_workspace(self.id)
-        except PyroError as error:
-            _unless_gone(error)
+        self._pyro._caller.end("workspace_delete", workspace_id=self.id)
+        self._id = None
 
     def exec(
         self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
@@ -97,9 +93,9 @@ class Workspace(_Scope):
         """Pyro.push_workspace_sync()."""
         return self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
 
-    def export(self, path: str, *, output_path: str | os.PathLike[str]) -> WorkspaceExport:
+    def export(self, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> WorkspaceExport:
         """Pyro.export_workspace()."""
-        return self._pyro.export_workspace(self.id, path, output_path=output_path)
+        return self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
 
     def diff(self) -> WorkspaceDiff:
         """Pyro.diff_workspace()."""
@@ -118,6 +114,7 @@ class AsyncVM(_Scope):
         self._pyro = pyro
 
     async def __aenter__(self) -> AsyncVM:
+        self._check_new()
         self._id = (await self._pyro.create_vm(**self._parameters))["vm_id"]
         try:
             await self._pyro.start_vm(self._id)
@@ -127,10 +124,8 @@ class AsyncVM(_Scope):
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        try:
-            await self._pyro.delete_vm(self.id)
-        except PyroError as error:
-            _unless_gone(error)
+        await self._pyro._insist(self._pyro._caller.end, "vm_delete", vm_id=self.id)
+        self._id = None
 
     async def exec(
         self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
@@ -139,6 +134,10 @@ class AsyncVM(_Scope):
         return await self._pyro.exec_vm(
             self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output
         )
+
+    async def status(self) -> VMRecord:
+        """AsyncPyro.status_vm()."""
+        return await self._pyro.status_vm(self.id)
 
 
 class AsyncWorkspace(_Scope):
@@ -149,14 +148,13 @@ class AsyncWorkspace(_Scope):
         self._pyro = pyro
 
     async def __aenter__(self) -> AsyncWorkspace:
+        self._check_new()
         self._id = (await self._pyro.create_workspace(**self._parameters))["workspace_id"]
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        try:
-            await self._pyro.delete_workspace(self.id)
-        except PyroError as error:
-            _unless_gone(error)
+        await self._pyro._insist(self._pyro._caller.end, "workspace_delete", workspace_id=self.id)
+        self._id = None
 
     async def exec(
         self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
@@ -165,3 +163,21 @@ class AsyncWorkspace(_Scope):
         return await self._pyro.exec_workspace(
             self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output
         )
+
+    async def push(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> WorkspaceSyncPush:
+        """AsyncPyro.push_workspace_sync()."""
+        return await self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
+
+    async def export(
+        self, path: str, *, output_path: str | os.PathLike[str], force: bool = False
+    ) -> WorkspaceExport:
+        """AsyncPyro.export_workspace()."""
+        return await self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
+
+    async def diff(self) -> WorkspaceDiff:
+        """AsyncPyro.diff_workspace()."""
+        return await self._pyro.diff_workspace(self.id)
+
+    async def status(self) -> WorkspaceRecord:
+        """AsyncPyro.status_workspace()."""
+        return await self._pyro.status_workspace(self.id)

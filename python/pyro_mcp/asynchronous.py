@@ -7,11 +7,11 @@ import concurrent.futures
 import os
 
 from ._async_operations import AsyncOperations
-from ._calls import Caller
+from ._calls import Caller, make_eventfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ._calls import OnOutput, OnProgress
@@ -30,24 +30,31 @@ class AsyncPyro(AsyncOperations):
         self._threads = concurrent.futures.ThreadPoolExecutor(MOST_AT_ONCE, "pyro")
 
     async def _call(self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None) -> Any:
-        if self._caller.closed:
-            return self._caller.call(operation, parameters)
-        cancel = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._caller.check_open(operation)
+        cancel = make_eventfd()
         try:
-            call = asyncio.get_running_loop().run_in_executor(
-                self._threads, self._caller.call, operation, parameters, on_output, cancel
-            )
+            begun = self._threads.submit(self._caller.perform, operation, parameters, on_output, cancel)
+            call = asyncio.wrap_future(begun)
             try:
                 return await asyncio.shield(call)
             except asyncio.CancelledError:
-                os.eventfd_write(cancel, 1)
-                await _end_of(call)
-                if not call.cancelled() and call.exception() is None:
-                    undo = asyncio.to_thread(self._caller.undo, operation, call.result())
-                    await _end_of(asyncio.ensure_future(undo))
+                if not begun.cancel():  # else it had no thread yet
+                    os.eventfd_write(cancel, 1)
+                    await _end_of(call)
+                    if call.exception() is None:
+                        await self._insist(self._caller.undo, operation, call.result())
                 raise
         finally:
             os.close(cancel)
+
+    async def _insist(self, function: Callable[..., None], *arguments: Any, **keywords: Any) -> None:
+        """Runs it to its end, however often this is cancelled, and also when no calls are taken any more."""
+        work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **keywords))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await _end_of(work)
+            raise
 
     async def close(self) -> None:
         """Refuses calls from now on, and waits for those that run. VMs and workspaces go on."""

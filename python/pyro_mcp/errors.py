@@ -3,6 +3,8 @@ built-in exception that Python programs expect."""
 
 from __future__ import annotations
 
+from errno import ENOENT
+
 from ._pyro import ERRORS
 
 
@@ -49,6 +51,10 @@ class PyroFileNotFoundError(PyroOSError, FileNotFoundError):
     """A program that is needed is missing on this host; `hint` names the Debian package."""
 
 
+class PyroPathNotFoundError(PyroValueError, FileNotFoundError):
+    """There is nothing at a path of this host that was given."""
+
+
 class PyroTimeoutError(PyroOSError, TimeoutError):
     """A guest that did not start in time, or whose time was over. (A command's own time limit raises nothing:
     its result has `timed_out`.)"""
@@ -75,5 +81,7 @@ _CLASSES: dict[str, type[PyroError]] = {
 
 def make_error(code: str, message: str, hint: str = "", field: str = "", errno: int = 0) -> PyroError:
     """The exception for a code of the error table."""
+    if (code, errno) == ("invalid_parameter", ENOENT):
+        return PyroPathNotFoundError(code, message, hint, field or None, errno)
     kind = _CLASSES.get(ERRORS.get(code, "RuntimeError"), PyroRuntimeError)
     return kind(code, message, hint, field or None, errno or None)

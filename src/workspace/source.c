@@ -50,6 +50,8 @@ static int refuse_open(const char *path, const char *field, int errnum, struct p
         pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER, "there is nothing at %s",
                        pyro_show_path(path).text);
         pyro_error_hint(error, "give a directory, or a file named *.tar, *.tar.gz or *.tgz");
+        if (error)
+            error->errnum = ENOENT;
     } else {
         pyro_error_set_errno(error, PYRO_ERROR_INVALID_PARAMETER, errnum, "cannot open %s",
                              pyro_show_path(path).text);

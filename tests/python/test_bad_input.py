@@ -1,7 +1,10 @@
 """What is wrong is a typed exception with the text that the command prints."""
 
+import errno
+import os
 import pathlib
 import pickle
+import resource
 import subprocess
 
 import pytest
@@ -21,41 +24,42 @@ recursive: list = []
 recursive.append(recursive)
 
 INVALID = {
-    "a float": lambda p: p.create_vm(BASE, mem_mib=256.5),
-    "a str for a number": lambda p: p.create_vm(BASE, mem_mib="256"),
-    "a bool for a number": lambda p: p.create_vm(BASE, mem_mib=True),
-    "a negative number": lambda p: p.create_vm(BASE, mem_mib=-1),
-    "a number without end": lambda p: p.create_vm(BASE, mem_mib=10**30),
-    "infinity": lambda p: p.create_vm(BASE, mem_mib=float("inf")),
-    "not a number": lambda p: p.create_vm(BASE, vcpu_count=float("nan")),
-    "None for a name": lambda p: p.create_vm(None),
-    "a number for a name": lambda p: p.create_vm(12),
-    "bytes for a name": lambda p: p.create_vm(b"debian:12"),
-    "bytes for a command": lambda p: p.run_in_vm(BASE, command=b"true"),
-    "bytes in a command": lambda p: p.run_in_vm(BASE, command=["echo", b"x"]),
-    "a set": lambda p: p.run_in_vm(BASE, command={"true"}),
-    "an empty command": lambda p: p.run_in_vm(BASE, command=[]),
-    "an object of a class": lambda p: p.run_in_vm(BASE, command=Stranger()),
-    "a list in itself": lambda p: p.run_in_vm(BASE, command=recursive),
-    "half a character": lambda p: p.run_in_vm(BASE, command="\udcff"),
-    "a NUL": lambda p: p.run_in_vm(BASE, command="echo \0"),
-    "a dict for a str": lambda p: p.status_vm({"vm_id": "x"}),
-    "no function": lambda p: p.run_in_vm(BASE, command="true", on_output="print"),
-    "a path of bytes": lambda p: p.create_workspace(BASE, seed_path=b"/tmp"),
-    "a probe of no kind": lambda p: p.start_service("ws-1", "web", command="true", readiness={"type": "luck"}),
-    "a signal that is none": lambda p: p.signal_shell("ws-1", "sh-1", signal_name="STOPPED"),
+    "a float": ("mem_mib", lambda p: p.create_vm(BASE, mem_mib=256.5)),
+    "a str for a number": ("mem_mib", lambda p: p.create_vm(BASE, mem_mib="256")),
+    "a bool for a number": ("mem_mib", lambda p: p.create_vm(BASE, mem_mib=True)),
+    "a negative number": ("mem_mib", lambda p: p.create_vm(BASE, mem_mib=-1)),
+    "a number without end in a list": ("command", lambda p: p.run_in_vm(BASE, command=[10**30])),
+    "a number without end": ("mem_mib", lambda p: p.create_vm(BASE, mem_mib=10**30)),
+    "infinity": ("mem_mib", lambda p: p.create_vm(BASE, mem_mib=float("inf"))),
+    "not a number": ("vcpu_count", lambda p: p.create_vm(BASE, vcpu_count=float("nan"))),
+    "None for a name": ("environment", lambda p: p.create_vm(None)),
+    "a number for a name": ("environment", lambda p: p.create_vm(12)),
+    "bytes for a name": ("environment", lambda p: p.create_vm(b"debian:12")),
+    "bytes for a command": ("command", lambda p: p.run_in_vm(BASE, command=b"true")),
+    "bytes in a command": ("command", lambda p: p.run_in_vm(BASE, command=["echo", b"x"])),
+    "a set": ("command", lambda p: p.run_in_vm(BASE, command={"true"})),
+    "an empty command": ("command", lambda p: p.run_in_vm(BASE, command=[])),
+    "an object of a class": ("command", lambda p: p.run_in_vm(BASE, command=Stranger())),
+    "a list in itself": ("command", lambda p: p.run_in_vm(BASE, command=recursive)),
+    "half a character": ("command", lambda p: p.run_in_vm(BASE, command="\udcff")),
+    "a NUL": ("command", lambda p: p.run_in_vm(BASE, command="echo \0")),
+    "a dict for a str": ("vm_id", lambda p: p.status_vm({"vm_id": "x"})),
+    "no function": ("on_output", lambda p: p.run_in_vm(BASE, command="true", on_output="print")),
+    "a path of bytes": ("seed_path", lambda p: p.create_workspace(BASE, seed_path=b"/tmp")),
+    "a probe of no kind": ("readiness", lambda p: p.start_service("ws-1", "web", command="true", readiness={"type": "luck"})),
+    "a signal that is none": ("signal_name", lambda p: p.signal_shell("ws-1", "sh-1", signal_name="STOPPED")),
 }
-FIELDS = {"command", "mem_mib", "vcpu_count", "environment", "vm_id", "on_output", "seed_path", "readiness", "signal_name"}
 
 
 @pytest.mark.parametrize("what", INVALID)
 def test_invalid_parameter(pyro, what):
+    field, call = INVALID[what]
     with pytest.raises(ValueError) as raised:
-        INVALID[what](pyro)
+        call(pyro)
     error = raised.value
     assert isinstance(error, PyroError)
-    assert error.code == "invalid_parameter"
-    assert any(field in str(error) for field in FIELDS)
+    assert (error.code, error.field) == ("invalid_parameter", field)
+    assert field in str(error)
     assert "Traceback" not in str(error)
 
 
@@ -94,9 +98,10 @@ def test_the_text_is_what_the_command_prints(pyro):
 
 
 def test_a_path_that_is_not_there(pyro):
-    with pytest.raises(PyroError) as raised:
+    with pytest.raises(FileNotFoundError, match="/nonexistent/seed") as raised:
         pyro.create_workspace(BASE, seed_path=pathlib.Path("/nonexistent/seed"))
-    assert "/nonexistent/seed" in str(raised.value)
+    assert isinstance(raised.value, errors.PyroValueError)
+    assert (raised.value.field, raised.value.errno) == ("seed_path", errno.ENOENT)
 
 
 def test_after_close():
@@ -168,3 +173,29 @@ def test_a_transport_that_is_none(pyro):
         with pytest.raises(ValueError) as raised:
             pyro.create_server().run(**words)
         assert raised.value.code == "invalid_parameter"
+
+
+def test_no_descriptor_left(pyro):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            while True:
+                taken.append(os.dup(0))
+        with pytest.raises(PyroError) as raised:
+            pyro.list_environments()
+    finally:
+        for fd in taken:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (raised.value.code, raised.value.errno) == ("system", errno.EMFILE)
+    assert isinstance(raised.value, OSError)
+    assert pyro.list_environments()
+
+
+def test_a_home_that_is_no_path():
+    for home in ("\udcff\ud800", "a\0b", 3):
+        with pytest.raises(errors.PyroValueError) as raised:
+            Pyro(home)
+        assert raised.value.field == "home"

@@ -7,7 +7,7 @@ import threading
 import pytest
 from conftest import BASE, SMALL, live_vms
 
-from pyro_mcp import AsyncPyro, Pyro, PyroError
+from pyro_mcp import AsyncPyro, Pyro, PyroError, asynchronous
 
 BARRIER = """
 mkdir -p /tmp/{name} && touch /tmp/{name}/{number}
@@ -166,3 +166,44 @@ def test_asyncio_blocks(home):
 
     assert asyncio.run(blocks())["stdout"] == "here\n"
     assert live_vms(home) == before
+
+
+def test_blocks_end_though_their_pyro_is_closed(home):
+    before = live_vms(home)
+
+    async def blocks():
+        async with AsyncPyro() as pyro, pyro.workspace(BASE, **SMALL):
+            await pyro.close()
+
+    pyro = Pyro()
+    with pyro.workspace(BASE, **SMALL):
+        pyro.close()
+    asyncio.run(blocks())
+    assert live_vms(home) == before
+
+
+def test_a_block_is_entered_once(workspace):
+    with pytest.raises(RuntimeError, match="entered already"):
+        workspace.__enter__()
+    assert workspace.exec("echo here")["stdout"] == "here\n"
+
+
+def test_asyncio_cancels_what_has_not_begun(monkeypatch, workspace):
+    """One thread only, which is busy."""
+    monkeypatch.setattr(asynchronous, "MOST_AT_ONCE", 1)
+
+    async def cancel():
+        async with AsyncPyro() as pyro:
+            busy = asyncio.create_task(pyro.exec_workspace(workspace.id, command="exec sleep 62"))
+            waiting = asyncio.create_task(pyro.exec_workspace(workspace.id, command="touch /tmp/begun"))
+            await asyncio.sleep(0.2)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert not busy.done()
+            busy.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await busy
+
+    asyncio.run(cancel())
+    assert workspace.exec("ls /tmp/begun")["exit_code"] != 0

@@ -8,7 +8,7 @@ import typing
 import contract
 import pyro_mcp
 import pytest
-from pyro_mcp import AsyncPyro, Pyro, _pyro, errors, types
+from pyro_mcp import AsyncPyro, Pyro, _pyro, _scopes, errors, types
 
 DEFAULTS = contract.defaults("Python SDK Contract")
 # What goes beyond it: keyword-only, with a default.
@@ -91,3 +91,12 @@ def test_every_error_has_its_class():
 
 def test_version():
     assert pyro_mcp.__version__ == json.loads(_pyro.operations())["version"]
+
+
+@pytest.mark.parametrize("name", ["VM", "Workspace"])
+def test_blocks_of_asyncio_have_the_same_methods(name):
+    plain, awaited = getattr(_scopes, name), getattr(_scopes, f"Async{name}")
+    public = {key for key in vars(plain) if not key.startswith("_")}
+    assert public == {key for key in vars(awaited) if not key.startswith("_")}
+    for key in public:
+        assert str(inspect.signature(getattr(plain, key))) == str(inspect.signature(getattr(awaited, key)))
