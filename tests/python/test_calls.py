@@ -115,7 +115,7 @@ def test_blocks_leave_nothing(pyro, home):
     with pyro.vm(BASE, **SMALL) as vm:
         assert vm.exec("true")["exit_code"] == 0
     for scope in (workspace, vm):
-        with pytest.raises(PyroError):
+        with pytest.raises(RuntimeError, match="inside of the `with` block"):
             scope.status()
     with pytest.raises(RuntimeError):
         pyro.vm(BASE).id
