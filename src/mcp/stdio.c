@@ -17,7 +17,7 @@ enum {
     PATIENCE_MS = 300, /* after the last message: a pipe that was written at once is answered */
     GRACE_MS = 1200,
     LAST_SECONDS = 2,          /* then SIGALRM ends the process */
-    ENOUGH = 8 * 1024,         /* of answers to wake the client for */
+    ENOUGH = 16 * 1024,        /* of answers to wake the client for */
     GATHERED_MAX = 256 * 1024, /* and what the pipe to the client is asked to hold */
 };
 
