@@ -8,6 +8,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -154,6 +155,42 @@ def limits(parameter):
     return f" ({'; '.join(words)})" if words else ""
 
 
+# The errors that say something of an operation, beside those that every call may raise.
+STARTING = "no_vm not_enough_memory too_many_vms boot_failed boot_timeout network_failed missing_program disk_full"
+MAKING = f"unknown_environment pull_failed {STARTING}"
+WORKING = "guest_failed supervisor_died"
+# A workspace that was powered off is started again by the call that needs it.
+AWAKE = f"unknown_workspace workspace_failed {STARTING} {WORKING}"
+RAISED = {
+    "env_list": "", "env_prune": "", "env_inspect": "unknown_environment",
+    "env_pull": "unknown_environment pull_failed disk_full missing_program",
+    "vm_run": f"{MAKING} {WORKING} vm_expired", "vm_create": MAKING, "vm_start": f"unknown_vm wrong_state vm_expired {STARTING}",
+    "vm_exec": f"unknown_vm wrong_state vm_expired {WORKING}", "vm_stop": "unknown_vm wrong_state", "vm_delete": "unknown_vm wrong_state",
+    "vm_status": "unknown_vm", "vm_network_info": "unknown_vm", "vm_reap_expired": "",
+    "workspace_create": f"{MAKING} {WORKING} source_changed push_incomplete", "workspace_exec": AWAKE,
+    "workspace_sync_push": f"{AWAKE} source_changed push_incomplete", "workspace_export": AWAKE, "workspace_diff": AWAKE,
+    "workspace_status": "unknown_workspace", "workspace_logs": "unknown_workspace", "workspace_delete": "unknown_workspace",
+    "service_start": f"{AWAKE} service_failed wrong_state", "service_list": "unknown_workspace",
+    "service_status": "unknown_workspace unknown_service", "service_logs": "unknown_workspace unknown_service",
+    "service_stop": "unknown_workspace unknown_service wrong_state",
+    "shell_open": AWAKE, "shell_read": "unknown_workspace unknown_shell", "shell_write": "unknown_workspace unknown_shell wrong_state",
+    "shell_signal": "unknown_workspace unknown_shell wrong_state", "shell_resize": "unknown_workspace unknown_shell wrong_state",
+    "shell_close": "unknown_workspace unknown_shell",
+}  # fmt: skip
+CLASSES = dict(re.findall(r'X\(\w+, "(\w+)", \d+,\s*"(\w+)"\)', (ROOT / "include/pyro/error.h").read_text()))
+
+
+def raises(operation, parameters):
+    """By the built-in class, the commonest first."""
+    codes = {}
+    for code in ["invalid_parameter", *RAISED[operation["name"]].split()]:
+        codes.setdefault(CLASSES[code], []).append(code)
+    if any(p["name"] in ("seed_path", "source_path") for p in parameters):
+        codes.setdefault("FileNotFoundError", []).append("invalid_parameter for a path that is not there")
+    told = "; ".join(f"{name}: {', '.join(dict.fromkeys(names))}" for name, names in codes.items())
+    return f"Raises PyroError, which is also a {told}."
+
+
 def docstring(operation, parameters, returns):
     def wrap(text, first="        ", rest="        "):
         return "\n".join(textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest))
@@ -163,7 +200,7 @@ def docstring(operation, parameters, returns):
     told += [("on_output", ON_OUTPUT)] if operation["name"] in STREAMING else []
     if told:
         parts.append("\n".join(wrap(f"{name}: {text}", rest=" " * 12) for name, text in told))
-    parts.append(wrap(f"Returns {returns} (pyro_mcp.types). Raises PyroError.") + '\n        """')
+    parts.append(wrap(f"Returns {returns} (pyro_mcp.types). {raises(operation, parameters)}") + '\n        """')
     return "\n\n".join(parts)
 
 

@@ -74,7 +74,10 @@ class AsyncOperations:
         on_output: called with "stdout" or "stderr" and the bytes, as the command writes them; what it raises cancels
             the call
 
-        Returns CommandResult (pyro_mcp.types). Raises PyroError.
+        Returns CommandResult (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_environment; RuntimeError: pull_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
+        network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout, vm_expired; FileNotFoundError:
+        missing_program; OSError: disk_full.
         """
         result: CommandResult = await self._call(
             "vm_run",
@@ -118,7 +121,10 @@ class AsyncOperations:
         allow_host_compat: If no VM can run here, use a sandbox on the host's own kernel instead of failing
         seed_path: Directory of this host, or .tar, .tar.gz or .tgz archive, that fills /workspace
 
-        Returns WorkspaceRecord (pyro_mcp.types). Raises PyroError.
+        Returns WorkspaceRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_environment; RuntimeError: pull_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
+        network_failed, guest_failed, supervisor_died, source_changed, push_incomplete; TimeoutError: boot_timeout;
+        FileNotFoundError: missing_program, invalid_parameter for a path that is not there; OSError: disk_full.
         """
         result: WorkspaceRecord = await self._call(
             "workspace_create",
@@ -151,7 +157,10 @@ class AsyncOperations:
         source_path: Directory of this host, or .tar, .tar.gz or .tgz archive; its content is put there
         dest: Directory under /workspace to put it into; made if it is not there
 
-        Returns WorkspaceSyncPush (pyro_mcp.types). Raises PyroError.
+        Returns WorkspaceSyncPush (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
+        network_failed, guest_failed, supervisor_died, source_changed, push_incomplete; TimeoutError: boot_timeout;
+        FileNotFoundError: missing_program, invalid_parameter for a path that is not there; OSError: disk_full.
         """
         result: WorkspaceSyncPush = await self._call(
             "workspace_sync_push",
@@ -184,7 +193,10 @@ class AsyncOperations:
         on_output: called with "stdout" or "stderr" and the bytes, as the command writes them; what it raises cancels
             the call
 
-        Returns WorkspaceCommandResult (pyro_mcp.types). Raises PyroError.
+        Returns WorkspaceCommandResult (pyro_mcp.types). Raises PyroError, which is also a ValueError:
+        invalid_parameter, unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms,
+        boot_failed, network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout; FileNotFoundError:
+        missing_program; OSError: disk_full.
         """
         result: WorkspaceCommandResult = await self._call(
             "workspace_exec",
@@ -216,7 +228,10 @@ class AsyncOperations:
         output_path: Path on this host that it becomes; its directory must be there
         force: Replace what is at the output path
 
-        Returns WorkspaceExport (pyro_mcp.types). Raises PyroError.
+        Returns WorkspaceExport (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
+        network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout; FileNotFoundError: missing_program;
+        OSError: disk_full.
         """
         result: WorkspaceExport = await self._call(
             "workspace_export",
@@ -238,7 +253,10 @@ class AsyncOperations:
 
         workspace_id: Id of the workspace, as workspace create told it
 
-        Returns WorkspaceDiff (pyro_mcp.types). Raises PyroError.
+        Returns WorkspaceDiff (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
+        network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout; FileNotFoundError: missing_program;
+        OSError: disk_full.
         """
         result: WorkspaceDiff = await self._call("workspace_diff", {"workspace_id": workspace_id})
         return result
@@ -250,7 +268,8 @@ class AsyncOperations:
 
         workspace_id: Id of the workspace, as workspace create told it
 
-        Returns WorkspaceRecord (pyro_mcp.types). Raises PyroError.
+        Returns WorkspaceRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace.
         """
         result: WorkspaceRecord = await self._call("workspace_status", {"workspace_id": workspace_id})
         return result
@@ -263,7 +282,8 @@ class AsyncOperations:
 
         workspace_id: Id of the workspace, as workspace create told it
 
-        Returns WorkspaceLogs (pyro_mcp.types). Raises PyroError.
+        Returns WorkspaceLogs (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace.
         """
         result: WorkspaceLogs = await self._call("workspace_logs", {"workspace_id": workspace_id})
         return result
@@ -275,7 +295,8 @@ class AsyncOperations:
 
         workspace_id: Id of the workspace, as workspace create told it
 
-        Returns WorkspaceDeleted (pyro_mcp.types). Raises PyroError.
+        Returns WorkspaceDeleted (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace.
         """
         result: WorkspaceDeleted = await self._call("workspace_delete", {"workspace_id": workspace_id})
         return result
@@ -306,7 +327,10 @@ class AsyncOperations:
         ready_timeout_seconds: How long it may take to be ready; then it is ended, and start fails (1 to 86400)
         ready_interval_ms: From one look at its readiness to the next (1 to 3600000)
 
-        Returns ServiceRecord (pyro_mcp.types). Raises PyroError.
+        Returns ServiceRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
+        network_failed, guest_failed, supervisor_died, service_failed, wrong_state; TimeoutError: boot_timeout;
+        FileNotFoundError: missing_program; OSError: disk_full.
         """
         result: ServiceRecord = await self._call(
             "service_start",
@@ -329,7 +353,8 @@ class AsyncOperations:
 
         workspace_id: Id of the workspace, as workspace create told it
 
-        Returns ServiceList (pyro_mcp.types). Raises PyroError.
+        Returns ServiceList (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace.
         """
         result: ServiceList = await self._call("service_list", {"workspace_id": workspace_id})
         return result
@@ -342,7 +367,8 @@ class AsyncOperations:
         workspace_id: Id of the workspace, as workspace create told it
         service_name: Name of the service within its workspace, for example web
 
-        Returns ServiceRecord (pyro_mcp.types). Raises PyroError.
+        Returns ServiceRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace, unknown_service.
         """
         result: ServiceRecord = await self._call("service_status", {"workspace_id": workspace_id, "service_name": service_name})
         return result
@@ -365,7 +391,8 @@ class AsyncOperations:
         tail_lines: How many lines of each stream's end (0 to 1000000000)
         all: All that is kept, which is the last 16 MiB of each stream
 
-        Returns ServiceLogs (pyro_mcp.types). Raises PyroError.
+        Returns ServiceLogs (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace, unknown_service.
         """
         result: ServiceLogs = await self._call(
             "service_logs",
@@ -388,7 +415,8 @@ class AsyncOperations:
         service_name: Name of the service within its workspace, for example web
         grace_seconds: How long its processes may take to end after SIGTERM; then they are killed (0 to 3600)
 
-        Returns StoppedService (pyro_mcp.types). Raises PyroError.
+        Returns StoppedService (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace, unknown_service; RuntimeError: wrong_state.
         """
         result: StoppedService = await self._call(
             "service_stop",
@@ -421,7 +449,10 @@ class AsyncOperations:
         rows: Height of its terminal in lines (1 to 4096)
         scrollback_bytes: How much of what it shows is kept at least (1048576 to 1073741824)
 
-        Returns ShellRecord (pyro_mcp.types). Raises PyroError.
+        Returns ShellRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
+        network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout; FileNotFoundError: missing_program;
+        OSError: disk_full.
         """
         result: ShellRecord = await self._call(
             "shell_open",
@@ -462,7 +493,8 @@ class AsyncOperations:
         wait_for_idle_ms: Wait until nothing new has come for so long; wait_ms, or else 10 s, is the most (0 to
             3600000)
 
-        Returns ShellOutput (pyro_mcp.types). Raises PyroError.
+        Returns ShellOutput (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace, unknown_shell.
         """
         result: ShellOutput = await self._call(
             "shell_read",
@@ -496,7 +528,8 @@ class AsyncOperations:
         input: What to type; on the command line, without it, what is redirected to stdin
         append_newline: Type a newline behind it
 
-        Returns ShellInput (pyro_mcp.types). Raises PyroError.
+        Returns ShellInput (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace, unknown_shell; RuntimeError: wrong_state.
         """
         result: ShellInput = await self._call(
             "shell_write",
@@ -519,7 +552,8 @@ class AsyncOperations:
         shell_id: Id of the shell, as shell open told it
         signal_name: The signal (HUP, INT, TERM, KILL)
 
-        Returns ShellSignal (pyro_mcp.types). Raises PyroError.
+        Returns ShellSignal (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace, unknown_shell; RuntimeError: wrong_state.
         """
         result: ShellSignal = await self._call(
             "shell_signal",
@@ -541,7 +575,8 @@ class AsyncOperations:
         cols: Width of its terminal in characters (1 to 4096)
         rows: Height of its terminal in lines (1 to 4096)
 
-        Returns ShellRecord (pyro_mcp.types). Raises PyroError.
+        Returns ShellRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace, unknown_shell; RuntimeError: wrong_state.
         """
         result: ShellRecord = await self._call(
             "shell_resize",
@@ -563,7 +598,8 @@ class AsyncOperations:
         workspace_id: Id of the workspace, as workspace create told it
         shell_id: Id of the shell, as shell open told it
 
-        Returns ClosedShell (pyro_mcp.types). Raises PyroError.
+        Returns ClosedShell (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_workspace, unknown_shell.
         """
         result: ClosedShell = await self._call("shell_close", {"workspace_id": workspace_id, "shell_id": shell_id})
         return result
@@ -573,7 +609,8 @@ class AsyncOperations:
 
         Lists the catalog, and says which environments are installed on this host.
 
-        Returns a list of CatalogEntry (pyro_mcp.types). Raises PyroError.
+        Returns a list of CatalogEntry (pyro_mcp.types). Raises PyroError, which is also a ValueError:
+        invalid_parameter.
         """
         result: EnvironmentList = await self._call("env_list", {})
         return result["environments"]
@@ -587,7 +624,8 @@ class AsyncOperations:
 
         environment: Name of the environment, for example debian:12
 
-        Returns Environment (pyro_mcp.types). Raises PyroError.
+        Returns Environment (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_environment; RuntimeError: pull_failed; OSError: disk_full; FileNotFoundError: missing_program.
         """
         result: Environment = await self._call("env_pull", {"environment": environment})
         return result
@@ -599,7 +637,8 @@ class AsyncOperations:
 
         environment: Name of the environment, for example debian:12
 
-        Returns Environment (pyro_mcp.types). Raises PyroError.
+        Returns Environment (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_environment.
         """
         result: Environment = await self._call("env_inspect", {"environment": environment})
         return result
@@ -610,7 +649,7 @@ class AsyncOperations:
         Removes environments that are not in the catalog any more, half-finished pulls and stale templates. Never
         touches what a running VM uses.
 
-        Returns Pruned (pyro_mcp.types). Raises PyroError.
+        Returns Pruned (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter.
         """
         result: Pruned = await self._call("env_prune", {})
         return result
@@ -637,7 +676,9 @@ class AsyncOperations:
         network: Give the guest a way out to the network (never to this host); without it there is no NIC
         allow_host_compat: If no VM can run here, use a sandbox on the host's own kernel instead of failing
 
-        Returns VMRecord (pyro_mcp.types). Raises PyroError.
+        Returns VMRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_environment; RuntimeError: pull_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
+        network_failed; TimeoutError: boot_timeout; FileNotFoundError: missing_program; OSError: disk_full.
         """
         result: VMRecord = await self._call(
             "vm_create",
@@ -659,7 +700,9 @@ class AsyncOperations:
 
         vm_id: Id of the VM, as vm_create returned it
 
-        Returns VMRecord (pyro_mcp.types). Raises PyroError.
+        Returns VMRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_vm; RuntimeError: wrong_state, no_vm, not_enough_memory, too_many_vms, boot_failed, network_failed;
+        TimeoutError: vm_expired, boot_timeout; FileNotFoundError: missing_program; OSError: disk_full.
         """
         result: VMRecord = await self._call("vm_start", {"vm_id": vm_id})
         return result
@@ -683,7 +726,8 @@ class AsyncOperations:
         on_output: called with "stdout" or "stderr" and the bytes, as the command writes them; what it raises cancels
             the call
 
-        Returns CommandResult (pyro_mcp.types). Raises PyroError.
+        Returns CommandResult (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_vm; RuntimeError: wrong_state, guest_failed, supervisor_died; TimeoutError: vm_expired.
         """
         result: CommandResult = await self._call(
             "vm_exec",
@@ -703,7 +747,8 @@ class AsyncOperations:
 
         vm_id: Id of the VM, as vm_create returned it
 
-        Returns VMRecord (pyro_mcp.types). Raises PyroError.
+        Returns VMRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_vm; RuntimeError: wrong_state.
         """
         result: VMRecord = await self._call("vm_stop", {"vm_id": vm_id})
         return result
@@ -715,7 +760,8 @@ class AsyncOperations:
 
         vm_id: Id of the VM, as vm_create returned it
 
-        Returns VMDeleted (pyro_mcp.types). Raises PyroError.
+        Returns VMDeleted (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_vm; RuntimeError: wrong_state.
         """
         result: VMDeleted = await self._call("vm_delete", {"vm_id": vm_id})
         return result
@@ -727,7 +773,8 @@ class AsyncOperations:
 
         vm_id: Id of the VM, as vm_create returned it
 
-        Returns VMRecord (pyro_mcp.types). Raises PyroError.
+        Returns VMRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_vm.
         """
         result: VMRecord = await self._call("vm_status", {"vm_id": vm_id})
         return result
@@ -739,7 +786,8 @@ class AsyncOperations:
 
         vm_id: Id of the VM, as vm_create returned it
 
-        Returns NetworkInfo (pyro_mcp.types). Raises PyroError.
+        Returns NetworkInfo (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
+        unknown_vm.
         """
         result: NetworkInfo = await self._call("vm_network_info", {"vm_id": vm_id})
         return result
@@ -750,7 +798,7 @@ class AsyncOperations:
         Deletes VMs beyond their time limit and clears up after VMs whose processes are gone. Normally every VM does
         this for itself.
 
-        Returns Reaped (pyro_mcp.types). Raises PyroError.
+        Returns Reaped (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter.
         """
         result: Reaped = await self._call("vm_reap_expired", {})
         return result

@@ -26,7 +26,7 @@ class Pyro(Operations):
         raises cancels the call and comes out of it
 
     Methods take names, numbers and paths as the commands do, and return dicts (pyro_mcp.types). They raise PyroError
-    (pyro_mcp.errors). One object may be used from any number of threads at once, and after a fork; while a call waits
+    (pyro_mcp.errors); any may also raise home_unusable, store_failed, store_corrupt, store_version, out_of_memory, system. One object may be used from any number of threads at once, and after a fork; while a call waits
     other threads run. Ctrl-C ends a call after it has cleaned up.
     """
 

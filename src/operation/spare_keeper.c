@@ -40,7 +40,7 @@ static void remove_vm(struct pyro_context *context, struct pyro_new_vm *vm)
 void pyro_spare_discard(struct pyro_context *context, struct pyro_new_vm *vm,
                         struct pyro_client *client)
 {
-    pyro_client_stop(client, PYRO_STOP_AT_ONCE);
+    pyro_client_stop(client, PYRO_STOP_AT_ONCE, NULL);
     pyro_client_destroy(client);
     remove_vm(context, vm);
 }

@@ -62,7 +62,7 @@ static int run_in_guest(struct pyro_context *context, struct pyro_run *run, stru
     if (r == 0 && *boot)
         vm->record.boot_json = strdup(boot);
     pyro_template_report(&context->home, &vm->template_, boot);
-    pyro_client_stop(client, PYRO_STOP_AT_ONCE);
+    pyro_client_stop(client, PYRO_STOP_AT_ONCE, NULL);
     pyro_client_destroy(client);
     return r;
 }

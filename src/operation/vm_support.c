@@ -42,7 +42,7 @@ static int end_guest(struct pyro_context *context, const char *vm_id, struct pyr
     struct pyro_client *client;
     for (int waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms += STEP_MS) {
         if (pyro_client_connect(&context->home, vm_id, &client, NULL) == 0) {
-            pyro_client_stop(client, PYRO_STOP_AT_ONCE);
+            pyro_client_stop(client, PYRO_STOP_AT_ONCE, NULL);
             pyro_client_destroy(client);
         }
         if (!pyro_bundle_is_live(&context->home, vm_id))

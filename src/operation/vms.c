@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "environment/environment.h"
 #include "operation/vm_support.h"
 #include "operation/workspace_support.h"
@@ -170,7 +171,7 @@ static int start_on(struct pyro_context *context, const struct pyro_vm_record *r
         r = pyro_store_vm_update(context->store, record->vm_id, &started, error);
     /* Cancelled, failed, deleted meanwhile: nothing may run on behind the caller's back. */
     if (r < 0)
-        pyro_client_stop(client, PYRO_STOP_AT_ONCE);
+        pyro_client_stop(client, PYRO_STOP_AT_ONCE, NULL);
     pyro_client_destroy(client);
     return r;
 }
@@ -236,13 +237,16 @@ int pyro_vm_start_handler(struct pyro_context *context, const json_t *parameters
 }
 
 static int stop_guest(struct pyro_context *context, const struct pyro_vm_record *record,
-                      struct pyro_error *error)
+                      const struct pyro_observer *observer, struct pyro_error *error)
 {
     struct pyro_client *client;
     if (pyro_client_connect(&context->home, record->vm_id, &client, error) < 0)
         return -1;
-    pyro_client_stop(client, PYRO_STOP_POWER_OFF);
+    bool is_over = pyro_client_stop(client, PYRO_STOP_POWER_OFF, observer);
     pyro_client_destroy(client);
+    if (!is_over && observer && pyro_fd_is_readable(observer->cancel_fd))
+        return pyro_error_set(error, PYRO_ERROR_CANCELLED,
+                              "%s is being powered off: not waited for", record->vm_id);
     return pyro_bundle_reconcile(&context->home, context->store, error);
 }
 
@@ -251,7 +255,6 @@ int pyro_vm_stop_handler(struct pyro_context *context, const json_t *parameters,
                          struct pyro_error *error)
 {
     static const struct pyro_vm_change stopped = {.state = "stopped"};
-    (void)observer;
     struct pyro_vm_record record;
     if (pyro_vm_find_free(context, parameters, "stop", "workspace_delete", &record, error) < 0)
         return -1;
@@ -261,7 +264,7 @@ int pyro_vm_stop_handler(struct pyro_context *context, const json_t *parameters,
     else if (pyro_vm_is_host_compat(&record))
         r = pyro_store_vm_update(context->store, record.vm_id, &stopped, error);
     else
-        r = stop_guest(context, &record, error);
+        r = stop_guest(context, &record, observer, error);
     if (r == 0)
         r = answer(context, record.vm_id, ret_result, error);
     pyro_vm_record_finish(&record);

@@ -116,7 +116,7 @@ static int make(struct creation *creation, struct pyro_error *error)
     if (r == 0)
         r = keep(creation, error);
     if (r < 0 && creation->client)
-        pyro_client_stop(creation->client, PYRO_STOP_AT_ONCE);
+        pyro_client_stop(creation->client, PYRO_STOP_AT_ONCE, NULL);
     pyro_client_destroy(creation->client);
     pyro_baseline_destroy(creation->baseline);
     return r;

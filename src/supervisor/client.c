@@ -196,7 +196,8 @@ static void kill_supervisor(const struct pyro_client *client)
         kill(pid, SIGKILL);
 }
 
-bool pyro_client_stop(struct pyro_client *client, enum pyro_stop_kind kind)
+bool pyro_client_stop(struct pyro_client *client, enum pyro_stop_kind kind,
+                      const struct pyro_observer *observer)
 {
     pyro_stop_pack(&client->out, kind);
     uint64_t deadline =
@@ -205,9 +206,14 @@ bool pyro_client_stop(struct pyro_client *client, enum pyro_stop_kind kind)
     int r = 0;
     while (r == 0 && (now = pyro_now_ms()) < deadline) {
         int w = pyro_buffer_write(&client->out, client->fd);
-        struct pollfd wait = {.fd = client->fd, .events = POLLIN | (w == -EAGAIN ? POLLOUT : 0)};
-        if (poll(&wait, 1, (int)(deadline - now)) > 0 &&
-            wait.revents & (POLLIN | POLLHUP | POLLERR))
+        struct pollfd wait[] = {
+            {.fd = client->fd, .events = POLLIN | (w == -EAGAIN ? POLLOUT : 0)},
+            {.fd = observer ? observer->cancel_fd : -1, .events = POLLIN},
+        };
+        int ready = poll(wait, ARRAY_SIZE(wait), (int)(deadline - now));
+        if (ready > 0 && wait[1].revents && client->out.size == 0)
+            return false;
+        if (ready > 0 && wait[0].revents & (POLLIN | POLLHUP | POLLERR))
             r = pyro_client_receive(client, NULL);
     }
     if (r == 0)

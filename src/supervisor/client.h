@@ -99,8 +99,9 @@ int pyro_client_freeze(struct pyro_client *client, const struct pyro_observer *o
 
 /* Ends the VM and waits until nothing of it runs. For a one-shot VM nothing is left on disk either.
  * False when the supervisor did not end in time (it is then killed) or had died before: the caller
- * cleans up. */
-bool pyro_client_stop(struct pyro_client *client, enum pyro_stop_kind kind);
+ * cleans up. Also false when `observer` (may be NULL) cancelled: it goes on ending by itself. */
+bool pyro_client_stop(struct pyro_client *client, enum pyro_stop_kind kind,
+                      const struct pyro_observer *observer);
 
 /* Closes the connection. A one-shot VM ends then. NULL is fine. */
 void pyro_client_destroy(struct pyro_client *client);

@@ -129,7 +129,7 @@ static int run_guest(struct maker *maker, const struct pyro_holds *holds, struct
         report(maker, "freezing", "saving it");
         r = pyro_client_freeze(client, maker->observer, error);
     }
-    pyro_client_stop(client, PYRO_STOP_AT_ONCE); /* its end: nothing of it runs */
+    pyro_client_stop(client, PYRO_STOP_AT_ONCE, NULL); /* its end: nothing of it runs */
     pyro_client_destroy(client);
     return r;
 }

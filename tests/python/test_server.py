@@ -9,6 +9,8 @@ import urllib.request
 
 import pytest
 
+from pyro_mcp import create_server, errors
+
 STDIO = "from pyro_mcp import create_server; create_server().run(); print('after', flush=True)"
 HTTP = """
 from pyro_mcp import Pyro
@@ -77,3 +79,13 @@ def test_the_server_ends_with_its_process(script, number):
     assert process.returncode == -number
     with pytest.raises(OSError):
         post(address)
+
+
+@pytest.mark.parametrize("words", [
+    {"transport": "pigeon"}, {"allow_path": None}, {"allow_path": "/tmp"}, {"allow_path": [3]}, {"token_file": 3},
+    {"tools": "a\0b"}, {"tools": "some"}, {"transport": "streamable-http", "port": -1}, {"spare_seconds": "soon"},
+])  # fmt: skip
+def test_what_makes_no_sense(words):
+    with pytest.raises(errors.PyroValueError) as raised:
+        create_server().run(**words)
+    assert raised.value.code == "invalid_parameter"

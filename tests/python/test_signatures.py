@@ -100,3 +100,12 @@ def test_blocks_of_asyncio_have_the_same_methods(name):
     assert public == {key for key in vars(awaited) if not key.startswith("_")}
     for key in public:
         assert str(inspect.signature(getattr(plain, key))) == str(inspect.signature(getattr(awaited, key)))
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_documented_errors(name):
+    told = " ".join(getattr(Pyro, name).__doc__.split()).split("Raises PyroError, which is also a ")[1].rstrip(". ")
+    named = [(part.split(": ")[0], code.split()[0]) for part in told.split("; ") for code in part.split(": ")[1].split(", ")]
+    assert ("ValueError", "invalid_parameter") in named
+    for builtin, code in named:
+        assert _pyro.ERRORS[code] == builtin or (builtin, code) == ("FileNotFoundError", "invalid_parameter")
