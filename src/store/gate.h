@@ -13,7 +13,7 @@ int pyro_store_gate_enter(void);
 /* The same, with a connection. A value for pyro_store_leave(), or -1 and an error. */
 int pyro_store_enter(struct pyro_store *store, struct pyro_error *error);
 void pyro_store_leave(const int *entered);
-#define cleanup_store_gate __attribute__((cleanup(pyro_store_leave)))
+#define cleanup_store_gate __attribute__((cleanup(pyro_store_leave), unused))
 
 /* Inside of the gate: that it is connected, or not any more. */
 void pyro_store_gate_add(struct pyro_store *store);
