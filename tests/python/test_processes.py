@@ -198,7 +198,7 @@ def test_an_import_brings_nothing_heavy(script):
     )
     brought = process.communicate(timeout=60)[0].split()
     assert "pyro_mcp._pyro" in brought
-    assert {name.split(".")[0] for name in brought} == {"__future__", "pyro_mcp"}
+    assert {name.split(".")[0] for name in brought} <= {"__future__", "errno", "pyro_mcp"}
 
 
 MAKING = {
