@@ -215,7 +215,7 @@ def test_twenty_services_and_twenty_shells(workspace):
     services = Services(one)
     shells = []
     for number in range(20):
-        services.start(f"s{number}", "--ready-file", f"/tmp/{number}", "--ready-interval-ms", 20, "--ready-timeout-seconds", 120, "--",
+        services.start(f"s{number}", "--ready-file", f"/tmp/{number}", "--ready-interval-ms", 20, "--",
                        "sh", "-c", f"touch /tmp/{number}; exec sleep 1000")  # fmt: skip
         shells.append(json.loads(one.pyro.run("workspace", "shell", "open", one.id, "--json").stdout)["shell_id"])
     assert services.counts() == (20, 20) and one.json("status")["running_shell_ids"] == shells
