@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "operation/exec.h"
@@ -102,17 +103,21 @@ static int check_recorded(struct pyro_client *client, const struct pyro_run *run
                                         "again");
 }
 
+/* A supervisor that is dying, by somebody's hand, can still be connected to: `ret_again` says that
+ * it never saw the command. */
 static int exec(struct pyro_context *context, struct pyro_run *run, const json_t *parameters,
-                json_t **ret_result, struct pyro_error *error)
+                json_t **ret_result, bool *ret_again, struct pyro_error *error)
 {
     struct pyro_client *client;
     cleanup_free char *restarted = NULL;
+    *ret_again = false;
     if (pyro_workspace_connect_or_restart(context, parameters, &run->observer, &client, &restarted,
                                           error) < 0)
         return -1;
     if (restarted)
         tell_restart(&run->observer, pyro_json_text(parameters, "workspace_id", ""), restarted);
     int r = pyro_client_exec(client, &run->exec, &run->observer, &run->exited, error);
+    *ret_again = r < 0 && error->code == PYRO_ERROR_WRONG_STATE && !pyro_client_was_heard(client);
     if (r < 0 && run->out_of_memory)
         pyro_error_no_memory(error);
     if (r == 0)
@@ -125,10 +130,20 @@ static int exec(struct pyro_context *context, struct pyro_run *run, const json_t
 
 PYRO_WORKSPACE_HANDLER(exec)
 {
+    enum { PATIENCE_MS = 10 * 1000, STEP_MS = 10 };
     struct pyro_run run;
-    int r = pyro_run_init(&run, parameters, observer, error);
+    struct pyro_error why = PYRO_ERROR_INIT;
+    bool again = false;
+    uint64_t deadline = pyro_now_ms() + PATIENCE_MS;
+    int r = pyro_run_init(&run, parameters, observer, &why);
     if (r == 0)
-        r = exec(context, &run, parameters, ret_result, error);
+        r = exec(context, &run, parameters, ret_result, &again, &why);
+    while (again && pyro_now_ms() < deadline) {
+        usleep(STEP_MS * 1000);
+        r = exec(context, &run, parameters, ret_result, &again, &why);
+    }
+    if (r < 0 && error)
+        *error = why;
     pyro_run_finish(&run);
     return r;
 }

@@ -57,6 +57,11 @@ const char *pyro_client_boot_json(const struct pyro_client *client)
     return client->boot_json;
 }
 
+bool pyro_client_was_heard(const struct pyro_client *client)
+{
+    return client->heard;
+}
+
 uint32_t pyro_client_sequence(const struct pyro_client *client)
 {
     return client->sequence;
@@ -148,6 +153,12 @@ static int connect_to(const struct pyro_home *home, const char *vm_id)
     return steal_fd(&fd);
 }
 
+int pyro_client_fail_not_running(const char *vm_id, struct pyro_error *error)
+{
+    pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "cannot reach %s: it is not running", vm_id);
+    return pyro_error_hint(error, "start it first (vm_start)");
+}
+
 int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
                         struct pyro_client **ret_client, struct pyro_error *error)
 {
@@ -157,10 +168,8 @@ int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
                        vm_id);
         return pyro_error_hint(error, "wait until some of its commands have ended");
     }
-    if (fd < 0) {
-        pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "cannot reach %s: it is not running", vm_id);
-        return pyro_error_hint(error, "start it first (vm_start)");
-    }
+    if (fd < 0)
+        return pyro_client_fail_not_running(vm_id, error);
     *ret_client = create(fd, home, vm_id);
     return *ret_client ? 0 : pyro_error_no_memory(error);
 }

@@ -32,6 +32,11 @@ int pyro_client_spawn(const struct pyro_home *home, const char *vm_id,
 int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
                         struct pyro_client **ret_client, struct pyro_error *error);
 
+/* Whether the supervisor has said anything. One that was dying when it was connected to never does:
+ * nothing that was sent to it has been done, and waiting for it ends with PYRO_ERROR_WRONG_STATE.
+ */
+bool pyro_client_was_heard(const struct pyro_client *client);
+
 /* Waits until the guest runs. PYRO_ERROR_BOOT_FAILED and whatever else the supervisor reports,
  * PYRO_ERROR_CANCELLED, PYRO_ERROR_SUPERVISOR_DIED. */
 int pyro_client_wait_running(struct pyro_client *client, const struct pyro_observer *observer,

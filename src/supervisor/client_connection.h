@@ -13,6 +13,7 @@ struct pyro_client {
     const struct pyro_home *home;
     char vm_id[PYRO_VM_ID_SIZE];
     struct pyro_buffer in, out;
+    bool heard; /* the supervisor said something: it let this client in */
     bool running, stopped, frozen, kept;
     bool failed; /* a FAILURE came, it is in `failure` */
     struct pyro_failure failure;
@@ -36,6 +37,8 @@ int pyro_client_turn(struct pyro_client *client, const struct pyro_observer *obs
                      struct exec_wait *wait);
 /* Turns the end of a turn into an error. Returns -1. */
 int pyro_client_explain(const struct pyro_client *client, int turned, struct pyro_error *error);
+/* Says that no supervisor is there. Returns -1. */
+int pyro_client_fail_not_running(const char *vm_id, struct pyro_error *error);
 /* The same for what pyro_exec_pack() returned; 0 when that is no error. */
 int pyro_client_explain_exec(int r, struct pyro_error *error);
 

@@ -101,6 +101,7 @@ int pyro_client_receive(struct pyro_client *client, struct exec_wait *wait)
         return 0;
     if (got <= 0)
         return got == 0 ? -EPIPE : (int)got;
+    client->heard = true;
     struct pyro_frame frame;
     int r;
     while ((r = pyro_frame_decode(pyro_buffer_data(&client->in), client->in.size, PYRO_TO_CLIENT,
@@ -214,6 +215,8 @@ int pyro_client_explain(const struct pyro_client *client, int turned, struct pyr
     if (client->stopped)
         return pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "%s was stopped by somebody else",
                               client->vm_id);
+    if (!client->heard)
+        return pyro_client_fail_not_running(client->vm_id, error);
     pyro_error_set(error, PYRO_ERROR_SUPERVISOR_DIED, "%s ended: its supervisor is gone",
                    client->vm_id);
     return pyro_error_hint(error, "run the command again");

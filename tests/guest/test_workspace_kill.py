@@ -83,6 +83,19 @@ def test_killed_at_work(workspace, project, tmp_path, victim):
     assert one.delete().returncode in (0, 2)  # 2: it is unknown already
 
 
+def test_a_command_for_a_supervisor_that_dies_before_it_hears_it(workspace):
+    one = workspace()
+    supervisor = one.supervisor()
+    os.kill(supervisor, signal.SIGSTOP)
+    process = one.pyro.popen("workspace", "exec", one.id, "--", "echo", "once")
+    pytest.raises(subprocess.TimeoutExpired, process.wait, 1)
+    os.kill(supervisor, signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, b"once\n"), err
+    assert b"was started again" in err
+    assert one.json("logs")["count"] == 1
+
+
 FULL = """
 mount -t tmpfs -o size=450m none "$PYRO_HOME/vms" && cd "$PYRO_HOME" || exit 99
 one=$(pyro workspace create {base} --mem-mib 256 --json | grep -o 'ws-[0-9a-f]*' | head -n 1)
