@@ -2,11 +2,12 @@
 """Runs all tests and ends with one line: N passed, N failed (, N skipped).
 
     tests/run.py            everything, as `make test` does
-    tests/run.py STEP …     only these: build layers unit sanitize fuzz deb python guest judges
+    tests/run.py STEP …     only these: build layers unit sanitize fuzz deb guest judges python
 
 The guest tests run as whoever calls and, when that is root, as an ordinary user made for it.
 """
 
+import dataclasses
 import os
 import pathlib
 import pwd
@@ -21,15 +22,21 @@ from concurrent import futures
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 USER = "pyro-test"
 FUZZ_SECONDS = 10
-# What does not depend on who asks, or takes long, is shared out between the two.
+STREAMS_AT_ONCE = 3  # a guest test waits half of its time
+# What does not depend on who asks, or takes long, runs as one of the two.
 ONCE_AS_USER = (
     "test_something_real.py", "test_template_identity.py", "test_services.py", "test_shells.py", "test_mcp_spare.py", "test_mcp_config.py",
-    "test_demo.py", "test_demo_ollama.py",
+    "test_demo.py", "test_demo_ollama.py", "test_workspace.py", "test_template_vms.py", "test_api.py", "test_environment.py",
 )  # fmt: skip
 ONCE_AS_CALLER = (
     "test_agent_protocol.py", "test_tree_protocol.py", "test_hostile_guest.py", "test_hostile_client.py", "test_host_sleep.py",
     "test_template_damage.py", "test_template_fallback.py", "test_template_making.py", "test_template_room.py",
     "test_workspace_kill.py", "test_agent_sessions.py", "test_mcp_stdio.py", "test_mcp_tools.py", "test_mcp_http.py", "test_first_run.py",
+)  # fmt: skip
+# What takes longest, for each, runs beside the rest.
+LONG = (
+    "test_something_real.py", "test_template_damage.py", "test_template_fallback.py", "test_template_making.py", "test_template_room.py",
+    "test_workspace_kill.py", "test_first_run.py",
 )  # fmt: skip
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -88,8 +95,9 @@ def layers():
 def meson_test(directory):
     log = directory / "meson-logs" / "testlog.junit.xml"
     log.unlink(missing_ok=True)
-    run("meson", "test", "-C", directory, "--print-errorlogs")
-    if not count_junit(log):
+    built = run("ninja", "-C", directory, "meson-test-prereq") == 0  # what they use, not all there is
+    run("meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs")
+    if not built or not count_junit(log):
         check(f"unit tests of {directory.name}", False)
 
 
@@ -110,7 +118,7 @@ def fuzz():
     directory = ROOT / "build-fuzz"
     if not check("builds the fuzz targets",
                  configure(directory, "-Dfuzz=true", "-Dtests=true", "-Db_lundef=false",
-                           compiler="clang") == 0 and run("ninja", "-C", directory) == 0):  # fmt: skip
+                           compiler="clang") == 0 and run("ninja", "-C", directory, "fuzz") == 0):  # fmt: skip
         return
     targets = sorted(path for path in (directory / "tests" / "fuzz").glob("fuzz-*") if path.is_file())
     check("there are fuzz targets", len(targets) > 0)
@@ -135,45 +143,43 @@ def deb():
         check("test_packages.py", run(sys.executable, ROOT / "tests" / "test_packages.py", ROOT / "build" / "deb") == 0)
 
 
-def pytest(tests, report, env, prefix=(), skip=(), interpreter="/usr/bin/python3"):
-    """Starts pytest on a directory; its output goes to a file beside the report."""
-    log = open(f"{report}.log", "wb")
-    words = [*prefix, interpreter, "-m", "pytest", "-q", "-ra", "--durations=40",
-             "-p", "no:cacheprovider", f"--junitxml={report}", tests]  # fmt: skip
-    words += [f"--ignore={tests}/{name}" for name in (*skip, "judges")]
-    return subprocess.Popen([str(word) for word in words], env=env, cwd=tests, stdout=log,
-                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # fmt: skip
+@dataclasses.dataclass
+class Stream:
+    """A pytest of its own, with a home of its own."""
+
+    name: str
+    home: pathlib.Path
+    tests: pathlib.Path
+    files: list = ()  # of `tests`; none: all
+    env: dict = dataclasses.field(default_factory=lambda: dict(os.environ))
+    prefix: tuple = ()
+    interpreter: str = "/usr/bin/python3"
+
+    def run(self):
+        """Runs it; what it printed. The report lies beside the home, where its user may write."""
+        words = [*self.prefix, self.interpreter, "-m", "pytest", "-q", "-ra", "--durations=40", "-p", "no:cacheprovider",
+                 f"--junitxml={self.home}.xml", *(self.files or [self.tests])]  # fmt: skip
+        env = {"PYRO_TEST_BUILD": str(ROOT / "build"), **self.env, "PYRO_TEST_HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run([str(word) for word in words], env=env, cwd=self.tests, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        return done.stdout.decode(errors="replace")
+
+    def count(self):
+        if not count_junit(pathlib.Path(f"{self.home}.xml")):
+            check(self.name, False)
 
 
-def finish_pytest(name, process, report):
-    process.wait()
-    say(name)
-    print(pathlib.Path(f"{report}.log").read_text(errors="replace")[-30000:])
-    if not count_junit(pathlib.Path(report)):
-        check(name, False)
-
-
-def python():
-    """The Python package in a fresh environment, as pip installs its sdist; a tree with changes that are not committed,
-    which no sdist has, is installed itself."""
-    with tempfile.TemporaryDirectory(prefix="pyro-python-") as name:
+def run_streams(makers):
+    """What `makers` yield, some at once, those that take longest first."""
+    with tempfile.TemporaryDirectory(prefix="pyro-test-") as name:
         place = pathlib.Path(name)
-        bin_ = place / "venv" / "bin"
-        made = (run("/usr/bin/python3", "-m", "venv", "--system-site-packages", bin_.parent) == 0
-                and run(bin_ / "pip", "install", "-q", "build") == 0
-                and run(bin_ / "python", "-m", "build", "--sdist", "--outdir", place, ROOT, stdout=subprocess.DEVNULL) == 0)  # fmt: skip
-        if not check("python -m build makes an sdist", made):
-            return
-        changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True).stdout
-        source = ROOT if changed else next(place.glob("*.tar.gz"))
-        if not check(f"pip installs {'the tree' if changed else 'the sdist'}, without a warning of the compiler",
-                     run(bin_ / "pip", "install", "-q", source, "--config-settings=setup-args=-Dwerror=true") == 0):  # fmt: skip
-            return
-        check("brings the command", run(bin_ / "pyro", "--version") == 0)
-        env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-        report = place / "report.xml"
-        started = pytest(ROOT / "tests" / "python", report, env, interpreter=bin_ / "python")
-        finish_pytest("tests of the Python package", started, report)
+        place.chmod(0o755)
+        with futures.ThreadPoolExecutor(STREAMS_AT_ONCE) as pool:
+            started = {pool.submit(stream.run): stream for make in makers for stream in make(place)}
+            for done in futures.as_completed(started):
+                say(started[done].name)
+                print(done.result()[-30000:], flush=True)
+                started[done].count()
 
 
 def as_user(place):
@@ -194,60 +200,75 @@ def as_user(place):
     return ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups")
 
 
-def guest():
-    """The guest tests as whoever calls and, when that is root, as an ordinary user, side by side. What does not depend
-    on who asks, or takes long, runs once."""
-    env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-    runs = []
-    with tempfile.TemporaryDirectory(prefix="pyro-test-") as name:
-        place = pathlib.Path(name)
-        place.chmod(0o755)
-        prefix = ()
-        if os.getuid() == 0:
-            (place / "user").mkdir()
-            prefix = as_user(place / "user")
-            if prefix:
-                home = pwd.getpwnam(USER).pw_dir
-                theirs = {"HOME": home, "USER": USER, "PATH": "/usr/local/bin:/usr/bin:/bin",
-                          "LANG": "C.UTF-8", "PYRO_TEST_BUILD": str(place / "user"),
-                          "PYRO_TEST_HOME": str(place / "user" / "home"),
-                          "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
-                report = place / "user" / "report.xml"
-                runs.append((f"guest tests as {USER}", pytest(place / "user" / "guest", report, theirs, prefix,
-                                                  ONCE_AS_CALLER), report))  # fmt: skip
-        env.update(PYRO_TEST_BUILD=str(ROOT / "build"), PYRO_TEST_HOME=str(place / "home"))
-        skip = ONCE_AS_USER if prefix else ()
-        report = place / "report.xml"
-        runs.append(("guest tests as the caller", pytest(ROOT / "tests" / "guest", report, env, (), skip),
-                     report))  # fmt: skip
-        for run_ in runs:
-            finish_pytest(*run_)
+def guest(place):
+    """The guest tests as whoever calls and, when that is root, as an ordinary user. What does not depend on who asks, or
+    takes long, runs once."""
+    tests = ROOT / "tests" / "guest"
+    files = {path.name for path in tests.glob("test_*.py")}
+    prefix = ()
+    if os.getuid() == 0:
+        theirs = place / "user"
+        theirs.mkdir()
+        prefix = as_user(theirs)
+    if prefix:
+        env = {"HOME": pwd.getpwnam(USER).pw_dir, "USER": USER, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8",
+               "PYRO_TEST_BUILD": str(theirs)}  # fmt: skip
+        for name, some in split(files - set(ONCE_AS_CALLER)):
+            yield Stream(f"guest tests as {USER}, {name}", theirs / name, theirs / "guest", some, env, prefix)
+        files -= set(ONCE_AS_USER)
+    for name, some in split(files):
+        yield Stream(f"guest tests as the caller, {name}", place / name, tests, some)
 
 
-def judges():
+def split(files):
+    yield "long", sorted(files & set(LONG))
+    yield "short", sorted(files - set(LONG))
+
+
+def judges(place):
     """The MCP server before judges that others wrote."""
-    place, tests = ROOT / "build" / "judges", ROOT / "tests" / "guest" / "judges"
-    if not check("installs the judges", run(sys.executable, tests / "install.py", place) == 0):
+    judges, tests = ROOT / "build" / "judges", ROOT / "tests" / "guest" / "judges"
+    if check("installs the judges", run(sys.executable, tests / "install.py", judges) == 0):
+        yield Stream("before the judges", place / "judges", tests, env=dict(os.environ, PYRO_TEST_JUDGES=str(judges)))
+
+
+def python(place):
+    """The Python package in a fresh environment, as pip installs its sdist; a tree with changes that are not committed,
+    which no sdist has, is installed itself."""
+    bin_ = place / "venv" / "bin"
+    made = (run("/usr/bin/python3", "-m", "venv", "--system-site-packages", bin_.parent) == 0
+            and run(bin_ / "pip", "install", "-q", "build") == 0
+            and run(bin_ / "python", "-m", "build", "--sdist", "--outdir", place, ROOT, stdout=subprocess.DEVNULL) == 0)  # fmt: skip
+    if not check("python -m build makes an sdist", made):
         return
-    with tempfile.TemporaryDirectory(prefix="pyro-judges-") as name:
-        env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYRO_TEST_BUILD=str(ROOT / "build"),
-                   PYRO_TEST_HOME=f"{name}/home", PYRO_TEST_JUDGES=str(place))  # fmt: skip
-        report = pathlib.Path(name) / "report.xml"
-        finish_pytest("before the judges", pytest(tests, report, env), report)
+    changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True).stdout
+    source = ROOT if changed else next(place.glob("*.tar.gz"))
+    if not check(f"pip installs {'the tree' if changed else 'the sdist'}, without a warning of the compiler",
+                 run(bin_ / "pip", "install", "-q", source, "--config-settings=setup-args=-Dwerror=true") == 0):  # fmt: skip
+        return
+    check("brings the command", run(bin_ / "pyro", "--version") == 0)
+    yield Stream("tests of the Python package", place / "python", ROOT / "tests" / "python", interpreter=bin_ / "python")
 
 
-STEPS = (build, layers, unit, sanitize, fuzz, deb, python, guest, judges)
+STEPS = (build, layers, unit, sanitize, fuzz, deb)
+STREAMS = (guest, judges, python)
+
+
+def timed(name, step, *arguments):
+    started = time.monotonic()
+    say(name)
+    step(*arguments)
+    say(f"{name} took {time.monotonic() - started:.0f} s")
 
 
 def main():
-    wanted = [word for word in sys.argv[1:] if not word.startswith("-")]
+    wanted = sys.argv[1:] or [step.__name__ for step in STEPS + STREAMS]
     for step in STEPS:
-        if wanted and step.__name__ not in wanted:
-            continue
-        started = time.monotonic()
-        say(step.__name__)
-        step()
-        say(f"{step.__name__} took {time.monotonic() - started:.0f} s")
+        if step.__name__ in wanted:
+            timed(step.__name__, step)
+    streams = [make for make in STREAMS if make.__name__ in wanted]
+    if streams:
+        timed(", ".join(make.__name__ for make in streams), run_streams, streams)
     line = f"{counts['passed']} passed, {counts['failed']} failed"
     print(line + (f", {counts['skipped']} skipped" if counts["skipped"] else ""))
     return 1 if counts["failed"] or not counts["passed"] else 0
