@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/macros.h"
 #include "base/process.h"
 
@@ -56,6 +57,7 @@ __attribute__((noreturn)) static void become(const struct job *job)
     setsid();
     if (fork() == 0) {
         close_others(job);
+        pyro_lock_patience_begin(-1); /* whoever is cancelled is somebody else now */
         job->run(job->userdata);
     }
     _exit(0);

@@ -63,6 +63,8 @@ int pyro_error_set_errno(struct pyro_error *error, enum pyro_error_code code, in
     if (!error)
         return -1;
     errnum = errnum < 0 ? -errnum : errnum;
+    if (errnum == ECANCELED)
+        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
     va_list arguments;
     va_start(arguments, format);
     start(error, code, format, arguments);

@@ -15,8 +15,8 @@ int pyro_error_set(struct pyro_error *error, enum pyro_error_code code, const ch
     PYRO_PRINTF(3, 4);
 
 /* The same, and appends ": strerror(errnum)". `errnum` may be negative or positive. ENOSPC and
- * EDQUOT become PYRO_ERROR_DISK_FULL, ENOMEM becomes PYRO_ERROR_OUT_OF_MEMORY, whatever `code`
- * says. */
+ * EDQUOT become PYRO_ERROR_DISK_FULL, ENOMEM becomes PYRO_ERROR_OUT_OF_MEMORY, ECANCELED
+ * PYRO_ERROR_CANCELLED, whatever `code` says. */
 int pyro_error_set_errno(struct pyro_error *error, enum pyro_error_code code, int errnum,
                          const char *format, ...) PYRO_PRINTF(4, 5);
 

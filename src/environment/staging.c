@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/detach.h"
 #include "base/fd.h"
+#include "base/lock.h"
 #include "base/macros.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -51,11 +52,8 @@ int pyro_environment_lock_file(int environments, const char *slug, const char *s
         openat(environments, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    while (flock(fd, operation) < 0) {
-        if (errno != EINTR)
-            return -errno;
-    }
-    return steal_fd(&fd);
+    int r = pyro_flock(fd, operation);
+    return r < 0 ? r : steal_fd(&fd);
 }
 
 /* Files of subordinate users can only be removed by them. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "operation/operation.h"
 
@@ -55,6 +56,8 @@ int pyro_operation_call(struct pyro_context *context, const struct pyro_operatio
     }
     if (pyro_parameters_check(operation, given, &parameters, error) < 0)
         return -1;
+    cleanup_lock_patience int before =
+        pyro_lock_patience_begin(observer ? observer->cancel_fd : -1);
     return operation->handler(context, parameters, observer, ret_result, error);
 }
 

@@ -4,12 +4,15 @@
 
 #include <sqlite3.h>
 
+#include "base/lock.h"
 #include "store/store.h"
 
 struct pyro_store {
     sqlite3 *database; /* NULL: not connected (gate.h) */
     char *path;
     struct pyro_store *next; /* that is connected */
+    struct pyro_lock_wait wait;
+    uint64_t wait_began_ms;
 };
 
 /* Opens the database, which is there. 0, or -1 and an error. */

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "store/database.h"
 #include "store/gate.h"
@@ -99,6 +101,8 @@ int pyro_store_fail(const struct pyro_store *store, int result, const char *aske
     int errnum = store->database ? sqlite3_system_errno(store->database) : 0;
     if ((result & 0xff) == SQLITE_IOERR && errnum == ENOSPC)
         result = SQLITE_FULL;
+    if ((result & 0xff) == SQLITE_BUSY && pyro_lock_patience_is_over())
+        return pyro_error_set_errno(error, PYRO_ERROR_CANCELLED, ECANCELED, "%s", asked);
     switch (result & 0xff) {
     case SQLITE_NOMEM:
         return pyro_error_no_memory(error);
@@ -145,6 +149,18 @@ static void keep_log_on_close(struct pyro_store *store)
     sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
+/* Somebody else writes. A write takes milliseconds; one that takes a minute will not end. */
+static int wait_while_busy(void *userdata, int count)
+{
+    struct pyro_store *store = userdata;
+    if (count == 0) {
+        store->wait = (struct pyro_lock_wait){0};
+        store->wait_began_ms = pyro_now_ms();
+    }
+    return pyro_now_ms() - store->wait_began_ms < BUSY_TIMEOUT_MS &&
+           pyro_lock_wait_step(&store->wait);
+}
+
 static int connect_to(struct pyro_store *store, const char *path, struct pyro_error *error)
 {
     int result =
@@ -153,7 +169,7 @@ static int connect_to(struct pyro_store *store, const char *path, struct pyro_er
         pyro_store_gate_add(store);
     if (result != SQLITE_OK)
         return pyro_store_fail(store, result, "open the store", error);
-    sqlite3_busy_timeout(store->database, BUSY_TIMEOUT_MS);
+    sqlite3_busy_handler(store->database, wait_while_busy, store);
     sqlite3_extended_result_codes(store->database, 1);
     return run(store, settings, error);
 }
@@ -233,11 +249,8 @@ static int lock(const char *home)
     cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    while (flock(fd, LOCK_EX) < 0) {
-        if (errno != EINTR)
-            return -errno;
-    }
-    return steal_fd(&fd);
+    int r = pyro_flock(fd, LOCK_EX);
+    return r < 0 ? r : steal_fd(&fd);
 }
 
 /* Size of the store's file; 0 when it is not there. An empty one is what a power cut right after
@@ -307,7 +320,7 @@ static int make_or_migrate(const char *home, struct pyro_store *store, struct py
     if (lock_fd < 0) {
         pyro_error_set_errno(error, PYRO_ERROR_STORE_FAILED, lock_fd, "cannot lock the store %s",
                              store->path);
-        return hint_writable(store->path, error);
+        return lock_fd == -ECANCELED ? -1 : hint_writable(store->path, error);
     }
     if (file_size(store->path) == 0 && make(store->path, error) < 0)
         return -1;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "vm/host_cache.h"
 
@@ -54,9 +55,8 @@ static int open_rooms(const struct pyro_home *home, int operation)
     cleanup_close int rooms = openat(home->directory_fd, "vms", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (rooms < 0)
         return -errno;
-    if (operation && flock(rooms, operation) < 0)
-        return -errno;
-    return steal_fd(&rooms);
+    int r = operation ? pyro_flock(rooms, operation) : 0;
+    return r < 0 ? r : steal_fd(&rooms);
 }
 
 int pyro_bundle_lock(int directory)

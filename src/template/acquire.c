@@ -141,7 +141,7 @@ static void find(int templates, const struct pyro_template_key *key,
         return;
     for (unsigned waits = 0;; waits++) {
         int r = try_to_use(templates, key, source, template_, reason, sizeof(reason));
-        if (r == 0)
+        if (r == 0 || r == -ECANCELED)
             return;
         cleanup_close int lock =
             pyro_template_lock(templates, key->name, "lock", LOCK_EX | LOCK_NB);

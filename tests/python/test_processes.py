@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -60,6 +61,15 @@ def test_ctrl_c(script, workspace, home, name):
         assert name == "start_vm"
         Pyro().delete_vm(vm)
     assert workspace.exec("pgrep -f '[s]leep 100'")["exit_code"] == 1
+
+
+def test_ctrl_c_while_another_program_holds_the_store(script, workspace, home):
+    with sqlite3.connect(home / "store.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        call = f'say(); pyro.create_vm("{BASE}")'
+        assert interrupt(script(INTERRUPTED.format(call=call))) < WITHIN_SECONDS
+        other.execute("COMMIT")
+    assert workspace.exec("true")["exit_code"] == 0
 
 
 def test_a_handler_of_the_programs_own_does_not_end_the_call(script, workspace):

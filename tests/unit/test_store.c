@@ -2,14 +2,17 @@
 #include "store/store.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "tap.h"
 
@@ -301,6 +304,51 @@ static void test_fork(void)
     pyro_store_close(store);
 }
 
+/* Another program holds the store's write lock. */
+static sqlite3 *begin_elsewhere(void)
+{
+    sqlite3 *database = NULL;
+    is_int(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK,
+           "another program opens it");
+    is_int(sqlite3_exec(database, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK,
+           "and holds its lock");
+    return database;
+}
+
+static void *end_elsewhere(void *database)
+{
+    usleep(300 * 1000);
+    sqlite3_exec(database, "COMMIT", NULL, NULL, NULL);
+    return NULL;
+}
+
+static void test_cancelled_wait(void)
+{
+    struct pyro_error error;
+    struct pyro_store *store;
+    struct pyro_vm_record record = make_record("vm-wait", 1), other = make_record("vm-more", 1);
+    int cancelled = eventfd(0, EFD_CLOEXEC);
+    pthread_t thread;
+    is_int(pyro_store_open(home, &store, &error), 0, "a store is open");
+    sqlite3 *holder = begin_elsewhere();
+    {
+        cleanup_lock_patience int before = pyro_lock_patience_begin(cancelled);
+        pthread_create(&thread, NULL, end_elsewhere, holder);
+        is_int(pyro_store_vm_insert(store, &record, 0, &error), 0, "a write waits for the lock");
+        pthread_join(thread, NULL);
+        sqlite3_exec(holder, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        eventfd_write(cancelled, 1);
+        is_int(pyro_store_vm_insert(store, &other, 0, &error), -1, "but not when it is cancelled");
+        is_int(error.code, PYRO_ERROR_CANCELLED, "and says that");
+        sqlite3_exec(holder, "COMMIT", NULL, NULL, NULL);
+        is_int(pyro_store_vm_insert(store, &other, 0, &error), 0,
+               "what needs no waiting can still be put away");
+    }
+    sqlite3_close(holder);
+    close(cancelled);
+    pyro_store_close(store);
+}
+
 int main(void)
 {
     if (!mkdtemp(home))
@@ -313,6 +361,7 @@ int main(void)
     test_stale_log();
     test_many_processes();
     test_fork();
+    test_cancelled_wait();
     pyro_tree_remove_at(AT_FDCWD, home);
     return tap_done();
 }
