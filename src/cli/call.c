@@ -1,7 +1,9 @@
 /* Calling the operation, and turning what came of it into output and an exit status. */
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,22 +72,38 @@ static int find_stdin(void)
     return S_ISFIFO(mode) || S_ISREG(mode) || S_ISSOCK(mode) ? STDIN_FILENO : -1;
 }
 
+/* {"error": {…}}, NULL without memory. */
+static json_t *error_report(const struct pyro_error *error)
+{
+    cleanup_free char *message = pyro_text_to_utf8(error->message, strlen(error->message), NULL);
+    cleanup_free char *hint = pyro_text_to_utf8(error->hint, strlen(error->hint), NULL);
+    cleanup_free char *field = pyro_text_to_utf8(error->field, strlen(error->field), NULL);
+    return json_pack("{s:{s:s, s:s?, s:s?, s:s?}}", "error", "code", pyro_error_name(error->code),
+                     "message", message, "hint", error->hint[0] ? hint : NULL, "field",
+                     error->field[0] ? field : NULL);
+}
+
+/* PYRO_ERROR_FD=N: whoever started this program wants the error as JSON in that descriptor, to show
+ * it in its own way; the Python package does. False: there is none. */
+static bool report_to_starter(const json_t *report)
+{
+    const char *set = getenv("PYRO_ERROR_FD");
+    long fd = set ? strtol(set, NULL, 10) : -1;
+    return fd > STDERR_FILENO && fd <= INT_MAX && json_dumpfd(report, (int)fd, JSON_COMPACT) == 0;
+}
+
 int cli_fail(const struct cli *cli, const char *command, const struct pyro_error *error)
 {
+    cleanup_json json_t *report = error_report(error);
+    int status = pyro_error_exit_status(error->code);
+    if (report_to_starter(report))
+        return status;
     cli_print(stderr, "%s: %s\n", command, error->message);
     if (error->hint[0])
         cli_print(stderr, "  hint: %s\n", error->hint);
-    if (cli->json) {
-        cleanup_free char *message =
-            pyro_text_to_utf8(error->message, strlen(error->message), NULL);
-        cleanup_free char *hint = pyro_text_to_utf8(error->hint, strlen(error->hint), NULL);
-        cleanup_free char *field = pyro_text_to_utf8(error->field, strlen(error->field), NULL);
-        cleanup_json json_t *report = json_pack(
-            "{s:{s:s, s:s?, s:s?, s:s?}}", "error", "code", pyro_error_name(error->code), "message",
-            message, "hint", error->hint[0] ? hint : NULL, "field", error->field[0] ? field : NULL);
+    if (cli->json)
         cli_print_json(report);
-    }
-    return pyro_error_exit_status(error->code);
+    return status;
 }
 
 /* The bytes went where nobody reads (as `head` does when it has seen enough), or could not be kept.

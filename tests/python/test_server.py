@@ -2,9 +2,12 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
+import socket
 import subprocess
+import sys
 import urllib.request
 
 import pytest
@@ -89,3 +92,16 @@ def test_what_makes_no_sense(words):
     with pytest.raises(errors.PyroValueError) as raised:
         create_server().run(**words)
     assert raised.value.code == "invalid_parameter"
+
+
+def test_what_keeps_it_from_serving_is_said_as_the_command_says_it(capfd):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(errors.PyroError) as raised:
+            create_server().run("streamable-http", port=port)
+        assert capfd.readouterr() == ("", "")
+        words = [pathlib.Path(sys.executable).with_name("pyro"), "mcp", "serve", "--http", f"127.0.0.1:{port}"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    told = f"  hint: {raised.value.hint}\n" if raised.value.hint else ""
+    assert done.stderr == f"pyro mcp serve: {raised.value.message}\n{told}"
+    assert done.returncode == 125
