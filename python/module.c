@@ -306,6 +306,22 @@ static PyObject *module_call(PyObject *module, PyObject *args)
     return result;
 }
 
+PyDoc_STRVAR(validate_doc,
+             "validate(operation, parameters)\n\n"
+             "None, or the tuple that says why the operation would not take them (see call()).");
+
+static PyObject *module_validate(PyObject *module, PyObject *args)
+{
+    const char *operation, *parameters;
+    struct pyro_error error = PYRO_ERROR_INIT;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "ss", &operation, &parameters))
+        return NULL;
+    if (pyro_parameters_validate(operation, parameters, &error) < 0)
+        return failure(&error);
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(operations_doc, "operations()\n\nThe operation table as JSON text.");
 
 static PyObject *module_operations(PyObject *module, PyObject *ignored)
@@ -357,6 +373,7 @@ static int module_exec(PyObject *module)
 
 static PyMethodDef methods[] = {
     {"call", module_call, METH_VARARGS, call_doc},
+    {"validate", module_validate, METH_VARARGS, validate_doc},
     {"operations", module_operations, METH_NOARGS, operations_doc},
     {"die_with_parent", module_die_with_parent, METH_NOARGS, die_with_parent_doc},
     {NULL, NULL, 0, NULL},

@@ -159,21 +159,20 @@ def limits(parameter):
 STARTING = "no_vm not_enough_memory too_many_vms boot_failed boot_timeout network_failed missing_program disk_full"
 MAKING = f"unknown_environment pull_failed {STARTING}"
 WORKING = "guest_failed supervisor_died"
-# A workspace that was powered off is started again by the call that needs it.
-AWAKE = f"unknown_workspace workspace_failed {STARTING} {WORKING}"
+RUNNING = f"unknown_workspace workspace_failed wrong_state {WORKING}"
 RAISED = {
     "env_list": "", "env_prune": "", "env_inspect": "unknown_environment",
     "env_pull": "unknown_environment pull_failed disk_full missing_program",
     "vm_run": f"{MAKING} {WORKING} vm_expired", "vm_create": MAKING, "vm_start": f"unknown_vm wrong_state vm_expired {STARTING}",
     "vm_exec": f"unknown_vm wrong_state vm_expired {WORKING}", "vm_stop": "unknown_vm wrong_state", "vm_delete": "unknown_vm wrong_state",
     "vm_status": "unknown_vm", "vm_network_info": "unknown_vm", "vm_reap_expired": "",
-    "workspace_create": f"{MAKING} {WORKING} source_changed push_incomplete", "workspace_exec": AWAKE,
-    "workspace_sync_push": f"{AWAKE} source_changed push_incomplete", "workspace_export": AWAKE, "workspace_diff": AWAKE,
+    "workspace_create": f"{MAKING} {WORKING} source_changed push_incomplete", "workspace_exec": f"unknown_workspace workspace_failed {STARTING} {WORKING}",
+    "workspace_sync_push": f"{RUNNING} source_changed push_incomplete", "workspace_export": RUNNING, "workspace_diff": RUNNING,
     "workspace_status": "unknown_workspace", "workspace_logs": "unknown_workspace", "workspace_delete": "unknown_workspace",
-    "service_start": f"{AWAKE} service_failed wrong_state", "service_list": "unknown_workspace",
+    "service_start": f"{RUNNING} service_failed", "service_list": "unknown_workspace",
     "service_status": "unknown_workspace unknown_service", "service_logs": "unknown_workspace unknown_service",
     "service_stop": "unknown_workspace unknown_service wrong_state",
-    "shell_open": AWAKE, "shell_read": "unknown_workspace unknown_shell", "shell_write": "unknown_workspace unknown_shell wrong_state",
+    "shell_open": RUNNING, "shell_read": "unknown_workspace unknown_shell", "shell_write": "unknown_workspace unknown_shell wrong_state",
     "shell_signal": "unknown_workspace unknown_shell wrong_state", "shell_resize": "unknown_workspace unknown_shell wrong_state",
     "shell_close": "unknown_workspace unknown_shell",
 }  # fmt: skip
@@ -230,7 +229,8 @@ def method(operation, types, is_async):
         tail = "            on_output,\n" if output else ""
         call = f'{await_}self._call(\n            "{operation["name"]}",\n            {{\n{inner}            }},\n{tail}        )'
     body = f"        result: {returns if not listed else 'EnvironmentList'} = {call}\n        return result"
-    return "\n".join([signature(operation, "async def" if is_async else "def", returns),
+    return "\n".join([f'    @operation("{operation["name"]}")',
+                      signature(operation, "async def" if is_async else "def", returns),
                       docstring(operation, parameters, f"a list of CatalogEntry" if listed else returns),
                       body + ('["environments"]' if listed else "")])  # fmt: skip
 
@@ -242,6 +242,8 @@ def methods_page(operations, types, is_async):
     head = f'''"""The operations as methods{" to be awaited" if is_async else ""}. {HEAD}"""
 
 from __future__ import annotations
+
+from ._words import operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -87,6 +87,10 @@ int pyro_call(struct pyro_context *context, const char *operation, const char *p
               const struct pyro_observer *observer, char **ret_result_json,
               struct pyro_error *error);
 
+/* Whether pyro_call() would take these parameters; nothing is done. Returns 0, or -1 and `error`. */
+int pyro_parameters_validate(const char *operation, const char *parameters_json,
+                             struct pyro_error *error);
+
 /* The operation table as JSON: names in every front, parameters, results, annotations. To be freed
  * with pyro_free(). Returns 0, or -1 and `error` (only out of memory). */
 int pyro_operation_list(char **ret_json, struct pyro_error *error);

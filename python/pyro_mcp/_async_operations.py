@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ._words import operation
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
@@ -43,6 +45,7 @@ class AsyncOperations:
     async def _call(self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None) -> Any:
         raise NotImplementedError
 
+    @operation("vm_run")
     async def run_in_vm(
         self,
         environment: str,
@@ -95,6 +98,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("workspace_create")
     async def create_workspace(
         self,
         environment: str,
@@ -140,6 +144,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("workspace_sync_push")
     async def push_workspace_sync(
         self,
         workspace_id: str,
@@ -158,9 +163,8 @@ class AsyncOperations:
         dest: Directory under /workspace to put it into; made if it is not there
 
         Returns WorkspaceSyncPush (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
-        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
-        network_failed, guest_failed, supervisor_died, source_changed, push_incomplete; TimeoutError: boot_timeout;
-        FileNotFoundError: missing_program, invalid_parameter for a path that is not there; OSError: disk_full.
+        unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died, source_changed,
+        push_incomplete; FileNotFoundError: invalid_parameter for a path that is not there.
         """
         result: WorkspaceSyncPush = await self._call(
             "workspace_sync_push",
@@ -172,6 +176,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("workspace_exec")
     async def exec_workspace(
         self,
         workspace_id: str,
@@ -209,6 +214,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("workspace_export")
     async def export_workspace(
         self,
         workspace_id: str,
@@ -229,9 +235,7 @@ class AsyncOperations:
         force: Replace what is at the output path
 
         Returns WorkspaceExport (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
-        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
-        network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout; FileNotFoundError: missing_program;
-        OSError: disk_full.
+        unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died.
         """
         result: WorkspaceExport = await self._call(
             "workspace_export",
@@ -244,6 +248,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("workspace_diff")
     async def diff_workspace(self, workspace_id: str) -> WorkspaceDiff:
         """Show what changed in /workspace since the workspace was created.
 
@@ -254,13 +259,12 @@ class AsyncOperations:
         workspace_id: Id of the workspace, as workspace create told it
 
         Returns WorkspaceDiff (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
-        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
-        network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout; FileNotFoundError: missing_program;
-        OSError: disk_full.
+        unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died.
         """
         result: WorkspaceDiff = await self._call("workspace_diff", {"workspace_id": workspace_id})
         return result
 
+    @operation("workspace_status")
     async def status_workspace(self, workspace_id: str) -> WorkspaceRecord:
         """Show how a workspace is.
 
@@ -274,6 +278,7 @@ class AsyncOperations:
         result: WorkspaceRecord = await self._call("workspace_status", {"workspace_id": workspace_id})
         return result
 
+    @operation("workspace_logs")
     async def logs_workspace(self, workspace_id: str) -> WorkspaceLogs:
         """Show the commands of a workspace and what they wrote.
 
@@ -288,6 +293,7 @@ class AsyncOperations:
         result: WorkspaceLogs = await self._call("workspace_logs", {"workspace_id": workspace_id})
         return result
 
+    @operation("workspace_delete")
     async def delete_workspace(self, workspace_id: str) -> WorkspaceDeleted:
         """End a workspace and remove all of it: guest, files, history.
 
@@ -301,6 +307,7 @@ class AsyncOperations:
         result: WorkspaceDeleted = await self._call("workspace_delete", {"workspace_id": workspace_id})
         return result
 
+    @operation("service_start")
     async def start_service(
         self,
         workspace_id: str,
@@ -328,9 +335,7 @@ class AsyncOperations:
         ready_interval_ms: From one look at its readiness to the next (1 to 3600000)
 
         Returns ServiceRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
-        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
-        network_failed, guest_failed, supervisor_died, service_failed, wrong_state; TimeoutError: boot_timeout;
-        FileNotFoundError: missing_program; OSError: disk_full.
+        unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died, service_failed.
         """
         result: ServiceRecord = await self._call(
             "service_start",
@@ -346,6 +351,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("service_list")
     async def list_services(self, workspace_id: str) -> ServiceList:
         """List the services of a workspace.
 
@@ -359,6 +365,7 @@ class AsyncOperations:
         result: ServiceList = await self._call("service_list", {"workspace_id": workspace_id})
         return result
 
+    @operation("service_status")
     async def status_service(self, workspace_id: str, service_name: str) -> ServiceRecord:
         """Show how a service is.
 
@@ -373,6 +380,7 @@ class AsyncOperations:
         result: ServiceRecord = await self._call("service_status", {"workspace_id": workspace_id, "service_name": service_name})
         return result
 
+    @operation("service_logs")
     async def logs_service(
         self,
         workspace_id: str,
@@ -405,6 +413,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("service_stop")
     async def stop_service(self, workspace_id: str, service_name: str, *, grace_seconds: int = 10) -> StoppedService:
         """End a service and all it has started.
 
@@ -428,6 +437,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("shell_open")
     async def open_shell(
         self,
         workspace_id: str,
@@ -450,9 +460,7 @@ class AsyncOperations:
         scrollback_bytes: How much of what it shows is kept at least (1048576 to 1073741824)
 
         Returns ShellRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
-        unknown_workspace; RuntimeError: workspace_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
-        network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout; FileNotFoundError: missing_program;
-        OSError: disk_full.
+        unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died.
         """
         result: ShellRecord = await self._call(
             "shell_open",
@@ -466,6 +474,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("shell_read")
     async def read_shell(
         self,
         workspace_id: str,
@@ -510,6 +519,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("shell_write")
     async def write_shell(
         self,
         workspace_id: str,
@@ -542,6 +552,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("shell_signal")
     async def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> ShellSignal:
         """Send a signal to the program in a shell's foreground.
 
@@ -565,6 +576,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("shell_resize")
     async def resize_shell(self, workspace_id: str, shell_id: str, *, cols: int, rows: int) -> ShellRecord:
         """Change the size of a shell's terminal.
 
@@ -589,6 +601,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("shell_close")
     async def close_shell(self, workspace_id: str, shell_id: str) -> ClosedShell:
         """End a shell and all it has started.
 
@@ -604,6 +617,7 @@ class AsyncOperations:
         result: ClosedShell = await self._call("shell_close", {"workspace_id": workspace_id, "shell_id": shell_id})
         return result
 
+    @operation("env_list")
     async def list_environments(self) -> list[CatalogEntry]:
         """List the environments a guest can be.
 
@@ -615,6 +629,7 @@ class AsyncOperations:
         result: EnvironmentList = await self._call("env_list", {})
         return result["environments"]
 
+    @operation("env_pull")
     async def pull_environment(self, environment: str) -> Environment:
         """Build and install an environment, or repair it.
 
@@ -630,6 +645,7 @@ class AsyncOperations:
         result: Environment = await self._call("env_pull", {"environment": environment})
         return result
 
+    @operation("env_inspect")
     async def inspect_environment(self, environment: str) -> Environment:
         """Show what an environment is and where it is installed.
 
@@ -643,6 +659,7 @@ class AsyncOperations:
         result: Environment = await self._call("env_inspect", {"environment": environment})
         return result
 
+    @operation("env_prune")
     async def prune_environments(self) -> Pruned:
         """Remove installations that nothing can use any more.
 
@@ -654,6 +671,7 @@ class AsyncOperations:
         result: Pruned = await self._call("env_prune", {})
         return result
 
+    @operation("vm_create")
     async def create_vm(
         self,
         environment: str,
@@ -693,6 +711,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("vm_start")
     async def start_vm(self, vm_id: str) -> VMRecord:
         """Boot a VM that was created or stopped.
 
@@ -707,6 +726,7 @@ class AsyncOperations:
         result: VMRecord = await self._call("vm_start", {"vm_id": vm_id})
         return result
 
+    @operation("vm_exec")
     async def exec_vm(
         self,
         vm_id: str,
@@ -740,6 +760,7 @@ class AsyncOperations:
         )
         return result
 
+    @operation("vm_stop")
     async def stop_vm(self, vm_id: str) -> VMRecord:
         """Power a VM off and keep its disk.
 
@@ -753,6 +774,7 @@ class AsyncOperations:
         result: VMRecord = await self._call("vm_stop", {"vm_id": vm_id})
         return result
 
+    @operation("vm_delete")
     async def delete_vm(self, vm_id: str) -> VMDeleted:
         """End a VM and remove everything it left.
 
@@ -766,6 +788,7 @@ class AsyncOperations:
         result: VMDeleted = await self._call("vm_delete", {"vm_id": vm_id})
         return result
 
+    @operation("vm_status")
     async def status_vm(self, vm_id: str) -> VMRecord:
         """Show the record of a VM.
 
@@ -779,6 +802,7 @@ class AsyncOperations:
         result: VMRecord = await self._call("vm_status", {"vm_id": vm_id})
         return result
 
+    @operation("vm_network_info")
     async def network_info_vm(self, vm_id: str) -> NetworkInfo:
         """Show the addresses of a VM.
 
@@ -792,6 +816,7 @@ class AsyncOperations:
         result: NetworkInfo = await self._call("vm_network_info", {"vm_id": vm_id})
         return result
 
+    @operation("vm_reap_expired")
     async def reap_expired(self) -> Reaped:
         """Delete VMs that have reached their time limit.
 

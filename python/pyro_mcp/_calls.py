@@ -63,7 +63,8 @@ def _encode_value(value: Any) -> str:
     return text
 
 
-def _encode(operation: str, parameters: Mapping[str, Any]) -> str:
+def encode(operation: str, parameters: Mapping[str, Any]) -> str:
+    """As JSON; what has no form in it is an error that names the parameter."""
     members = []
     for name, value in parameters.items():
         try:
@@ -136,7 +137,7 @@ class Caller:
         import json
 
         _check_callback(operation, "on_output", on_output)
-        text = _encode(operation, parameters)
+        text = encode(operation, parameters)
         progress = self.on_progress and self._progress
         results: list[str] = []
         try:

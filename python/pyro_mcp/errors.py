@@ -39,6 +39,10 @@ class PyroValueError(PyroError, ValueError):
     """What was given is wrong: a parameter, an id, an environment's name."""
 
 
+class PyroTypeError(PyroValueError, TypeError):
+    """A method was called with a keyword that it does not have, or without one that it needs."""
+
+
 class PyroRuntimeError(PyroError, RuntimeError):
     """It could not be done: wrong state, a guest that failed, a store that is damaged."""
 

@@ -113,6 +113,16 @@ int pyro_call(struct pyro_context *context, const char *operation, const char *p
     return *ret_result_json ? 0 : pyro_error_no_memory(error);
 }
 
+int pyro_parameters_validate(const char *operation, const char *parameters_json,
+                             struct pyro_error *error)
+{
+    cleanup_json json_t *given = NULL, *complete = NULL;
+    const struct pyro_operation *found = find(operation, error);
+    if (!found || parse(operation, parameters_json, &given, error) < 0)
+        return -1;
+    return pyro_parameters_check(found, given, &complete, error);
+}
+
 int pyro_operation_list(char **ret_json, struct pyro_error *error)
 {
     cleanup_json json_t *table = pyro_operation_table_to_json();

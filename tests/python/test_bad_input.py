@@ -1,9 +1,12 @@
 """What is wrong is a typed exception with the text that the command prints."""
 
+import asyncio
 import errno
+import inspect
 import os
 import pathlib
 import pickle
+import re
 import resource
 import subprocess
 
@@ -63,10 +66,37 @@ def test_invalid_parameter(pyro, what):
     assert "Traceback" not in str(error)
 
 
-def test_words_that_python_itself_refuses(pyro):
-    for call in (lambda: pyro.create_vm(BASE, memory=256), lambda: pyro.create_vm(), lambda: pyro.status_vm("a", "b")):
-        with pytest.raises(TypeError):
+# What Python would say of the first alone, the table says of all.
+WORDS = {
+    "unknown": (lambda p: p.create_vm(BASE, mem_mb=256), "vm_create: there is no parameter 'mem_mb' (did you mean mem_mib?)"),
+    "missing": (lambda p: p.create_vm(), "vm_create: environment is missing"),
+    "on_output": (lambda p: p.run_in_vm(BASE, comand="a", on_output=print), "(did you mean command?)"),
+}
+
+
+@pytest.mark.parametrize("what", WORDS)
+def test_words_that_do_not_belong(pyro, what):
+    call, text = WORDS[what]
+    with pytest.raises(TypeError, match=re.escape(text)) as raised:
+        call(pyro)
+    assert isinstance(raised.value, PyroError) and raised.value.code == "invalid_parameter"
+
+
+def test_words_that_only_python_refuses(pyro):
+    for call in (lambda: pyro.status_vm("a", "b"), lambda: pyro.write_shell("a", "b"), lambda: pyro.logs_service("a", "b", follow=True)):
+        with pytest.raises(TypeError) as raised:
             call()
+        assert not isinstance(raised.value, PyroError)
+
+
+def test_words_of_a_method_to_be_awaited():
+    async def call():
+        async with AsyncPyro() as pyro:
+            await pyro.create_vm(BASE, memory=256)
+
+    assert inspect.iscoroutinefunction(AsyncPyro.create_vm)
+    with pytest.raises(TypeError, match="no parameter 'memory'"):
+        asyncio.run(call())
 
 
 UNKNOWN = {

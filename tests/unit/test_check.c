@@ -186,6 +186,14 @@ static void test_operations(void)
 {
     struct pyro_error problem;
     char *text = NULL;
+    is_int(pyro_parameters_validate("vm_create", "{\"environment\": \"debian:12\"}", &problem), 0,
+           "parameters that would be taken");
+    is_int(pyro_parameters_validate("vm_create", "{\"mem_mb\": 256}", &problem), -1,
+           "and some that would not");
+    is_text(
+        problem.message,
+        "vm_create: there is no parameter 'mem_mb' (did you mean mem_mib?); environment is missing",
+        "with all that is wrong");
     is_int(pyro_operation_list(&text, &problem), 0, "the table as JSON");
     cleanup_json json_t *table = json_loads(text, 0, NULL);
     pyro_free(text);

@@ -1,0 +1,57 @@
+"""What a method is called with, before it runs."""
+
+from __future__ import annotations
+
+import functools
+
+from . import _pyro
+from ._calls import encode
+from .errors import PyroTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any, TypeVar
+
+    Method = TypeVar("Method", bound=Callable[..., Any])
+
+_IS_COROUTINE = 0x80  # of co_flags
+_PYTHONS_OWN = "on_output"
+
+
+def operation(name: str) -> Callable[[Method], Method]:
+    """Marks the method that is the operation `name`. Keywords that it does not have, and parameters that are missing, are
+    told as everywhere: all at once, with the nearest name. (Python alone would tell the first of them.)"""
+
+    def decorate(method: Any) -> Any:
+        code: CodeType = method.__code__
+        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        positional = names[: code.co_argcount - 1]
+        known = frozenset(names)
+        required = known - set(method.__kwdefaults__ or ()) - set(positional[len(positional) - len(method.__defaults__ or ()) :])
+
+        def check(words: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+            given = dict(zip(positional, words), **keywords)
+            if not (known.issuperset(keywords) and required.issubset(given)):
+                _refuse(name, given)
+
+        def call(self: Any, /, *words: Any, **keywords: Any) -> Any:
+            check(words, keywords)
+            return method(self, *words, **keywords)
+
+        async def call_async(self: Any, /, *words: Any, **keywords: Any) -> Any:
+            check(words, keywords)
+            return await method(self, *words, **keywords)
+
+        return functools.wraps(method)(call_async if code.co_flags & _IS_COROUTINE else call)
+
+    return decorate
+
+
+def _refuse(name: str, given: dict[str, Any]) -> None:
+    given.pop(_PYTHONS_OWN, None)
+    failure = _pyro.validate(name, encode(name, given))
+    if failure:  # else it is a matter of this method, and Python says what
+        code, message, hint, field, errno = failure
+        raise PyroTypeError(code, message, hint, field or None, errno or None)
