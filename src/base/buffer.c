@@ -88,7 +88,7 @@ long pyro_buffer_read(struct pyro_buffer *buffer, int fd, size_t most)
     return got;
 }
 
-static ssize_t write_once(int fd, const void *bytes, size_t size)
+static ssize_t write_quietly(int fd, const void *bytes, size_t size)
 {
     ssize_t put = send(fd, bytes, size, MSG_NOSIGNAL);
     if (put < 0 && errno == ENOTSOCK)
@@ -96,7 +96,8 @@ static ssize_t write_once(int fd, const void *bytes, size_t size)
     return put;
 }
 
-int pyro_buffer_write(struct pyro_buffer *buffer, int fd)
+static int write_all(struct pyro_buffer *buffer, int fd,
+                     ssize_t (*write_once)(int fd, const void *bytes, size_t size))
 {
     while (buffer->size > 0) {
         ssize_t put = write_once(fd, pyro_buffer_data(buffer), buffer->size);
@@ -107,4 +108,14 @@ int pyro_buffer_write(struct pyro_buffer *buffer, int fd)
         pyro_buffer_consume(buffer, (size_t)put);
     }
     return 0;
+}
+
+int pyro_buffer_write(struct pyro_buffer *buffer, int fd)
+{
+    return write_all(buffer, fd, write_quietly);
+}
+
+int pyro_buffer_write_device(struct pyro_buffer *buffer, int fd)
+{
+    return write_all(buffer, fd, write);
 }

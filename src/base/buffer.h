@@ -46,5 +46,7 @@ long pyro_buffer_read(struct pyro_buffer *buffer, int fd, size_t most);
 /* Writes as much as `fd` takes and consumes it. Returns 0 when all is written, -EAGAIN when some is
  * left, another negative errno when the peer is gone. Never raises SIGPIPE on sockets. */
 int pyro_buffer_write(struct pyro_buffer *buffer, int fd);
+/* The same for what is no socket and no pipe: a system call less. */
+int pyro_buffer_write_device(struct pyro_buffer *buffer, int fd);
 
 #endif

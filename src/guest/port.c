@@ -98,7 +98,10 @@ static void handle_frames(struct pyro_port *port)
 
 static void on_port(struct pyro_source *source, uint32_t events)
 {
-    enum { MOST_READS = 32 }; /* each is a page or less; then others have their turn */
+    enum {
+        PORT_PIECE = 4096, /* the driver gives a page at a time */
+        MOST_READS = 32,   /* then others have their turn */
+    };
     struct pyro_agent *agent = source->userdata;
     struct pyro_port *port = &agent->port;
     set_connected(port, !(events & EPOLLHUP));
@@ -107,6 +110,8 @@ static void on_port(struct pyro_source *source, uint32_t events)
         if (got <= 0)
             break;
         handle_frames(port);
+        if (got < PORT_PIECE)
+            break; /* most likely all of it; else epoll says so */
     }
 }
 
@@ -121,7 +126,7 @@ void pyro_port_flush(struct pyro_port *port)
 {
     if (port->connected) {
         /* Without a host this is -EAGAIN: that it is gone shows up as a hang-up. */
-        int r = pyro_buffer_write(&port->out, port->source.fd);
+        int r = pyro_buffer_write_device(&port->out, port->source.fd);
         if (r < 0 && r != -EAGAIN)
             pyro_power_off_because("cannot write to %s: %s", port_name, strerror(-r));
         handle_frames(port);

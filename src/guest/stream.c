@@ -107,6 +107,14 @@ static void end(struct pyro_input *input)
     pyro_buffer_consume(&input->waiting, input->waiting.size);
 }
 
+/* Whoever reads the terminal is let in by the kernel as soon as there is something to read, and has
+ * mostly shown it when we come back: that need not wait for the next turn of the loop. */
+static void look_for_echo(struct pyro_command *command)
+{
+    if (command->outputs[0].is_terminal)
+        pyro_output_look(&command->outputs[0]);
+}
+
 int pyro_input_receive(struct pyro_input *input, const uint8_t *bytes, uint32_t size)
 {
     if (size > input->window)
@@ -118,6 +126,8 @@ int pyro_input_receive(struct pyro_input *input, const uint8_t *bytes, uint32_t 
     int r = pyro_buffer_append(&input->waiting, bytes + put, size - put);
     if (r == 0)
         go_on(input, put);
+    if (r == 0 && put > 0)
+        look_for_echo(input->command);
     return r;
 }
 
@@ -169,17 +179,21 @@ static bool pump_output(struct pyro_output *output)
     return true;
 }
 
-static void on_output(struct pyro_source *source, uint32_t events)
+void pyro_output_look(struct pyro_output *output)
 {
-    struct pyro_output *output = source->userdata;
     struct pyro_command *command = output->command;
-    (void)events;
     if (command->finished)
         return;
     if (!pump_output(output) && output->bounded)
         end_output(output);
     pyro_output_watch(output);
     pyro_command_settle(command);
+}
+
+static void on_output(struct pyro_source *source, uint32_t events)
+{
+    (void)events;
+    pyro_output_look(source->userdata);
 }
 
 void pyro_output_init(struct pyro_output *output, struct pyro_command *command,

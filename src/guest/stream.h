@@ -52,6 +52,9 @@ void pyro_output_credit(struct pyro_output *output, uint32_t bytes);
 /* Nothing more will be sent. */
 bool pyro_output_is_done(const struct pyro_output *output);
 
+/* Reads what is there, if it can be sent, and goes on watching. */
+void pyro_output_look(struct pyro_output *output);
+
 /* Watches the pipe if, and only if, something read from it could be sent. */
 void pyro_output_watch(struct pyro_output *output);
 
