@@ -9,6 +9,7 @@ import pytest
 
 import bare_guest
 import frames
+from conftest import wait_until
 
 NETWORK = (b"\x02pyro1", 0x0A0C0002, 0x0A0C0001, 0x0A0C0003, 24)  # 10.12.0.2 behind 10.12.0.1
 
@@ -396,9 +397,13 @@ def test_the_clock_follows_the_host(guest):
     assert abs(ahead() - 3600) < 10 and slewing_us() == 0, "that is no drift: somebody wanted it"
     guest.send(frames.clock(time.time_ns(), frames.CLOCK_STEP))
     assert abs(ahead()) < 10
-    now = time.time_ns() + int(ahead() * second)
-    guest.send(frames.clock(now + second // 2, frames.CLOCK_ADJUST))
-    assert abs(ahead()) < 10 and 0 < slewing_us() < second
+
+    def slews():
+        now = time.time_ns() + int(ahead() * second)
+        guest.send(frames.clock(now + second // 2, frames.CLOCK_ADJUST))
+        return abs(ahead()) < 10 and 0 < slewing_us() < second
+
+    wait_until(slews, 60, "a guest that adjusts its clock; on a busy host it may hear of the time too late,")
     assert guest.setup() == (0, "")
 
 
