@@ -120,7 +120,7 @@ def types_page(operations, types):
 
 
 def annotation(parameter):
-    kind = READINESS if parameter["variants"] else GIVEN[parameter["type"]]
+    kind = f"shapes.{READINESS}" if parameter["variants"] else GIVEN[parameter["type"]]
     if parameter["name"] in PATHS:
         kind = "str | os.PathLike[str]"
     return kind
@@ -218,7 +218,8 @@ def signature(operation, start, returns):
 
 def method(operation, types, is_async):
     listed = operation["name"] == "env_list"
-    returns = "list[CatalogEntry]" if listed else types.of(operation)
+    shape = f"shapes.{types.of(operation)}"
+    returns = "list[shapes.CatalogEntry]" if listed else shape
     parameters = [p for part in parameters_of(operation) for p in part]
     given = ", ".join(f'"{p["name"]}": {p["name"]}' for p in parameters)
     output = ", on_output" if operation["name"] in STREAMING else ""
@@ -228,32 +229,33 @@ def method(operation, types, is_async):
         inner = "".join(f'                "{p["name"]}": {p["name"]},\n' for p in parameters)
         tail = "            on_output,\n" if output else ""
         call = f'{await_}self._call(\n            "{operation["name"]}",\n            {{\n{inner}            }},\n{tail}        )'
-    body = f"        result: {returns if not listed else 'EnvironmentList'} = {call}\n        return result"
+    body = f"        result: {shape} = {call}\n        return result"
     return "\n".join([f'    @operation("{operation["name"]}")',
                       signature(operation, "async def" if is_async else "def", returns),
-                      docstring(operation, parameters, f"a list of CatalogEntry" if listed else returns),
+                      docstring(operation, parameters, "a list of CatalogEntry" if listed else types.of(operation)),
                       body + ('["environments"]' if listed else "")])  # fmt: skip
 
 
 def methods_page(operations, types, is_async):
-    used = sorted({types.of(o) for o in operations} | {"CatalogEntry", "EnvironmentList", READINESS})
     name = "AsyncOperations" if is_async else "Operations"
     define = "async def" if is_async else "def"
     head = f'''"""The operations as methods{" to be awaited" if is_async else ""}. {HEAD}"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+
+from ._calls import OnOutput
 from ._words import operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from ._calls import OnOutput
-    from .types import (
-''' + "".join(f"        {word},\n" for word in used) + f'''    )
+    from . import types as shapes
+else:
+    from . import _shapes as shapes
 
 
 class {name}:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 
 from . import _pyro
 from .errors import PyroError, make_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from .types import Progress
+    from . import types as shapes
+else:
+    from . import _shapes as shapes
 
-    OnOutput = Callable[[str, bytes], object]
-    OnProgress = Callable[[Progress], object]
+OnOutput = Callable[[str, bytes], object]
+OnProgress = Callable[["shapes.Progress"], object]
 
 
 # What ends what an operation makes, and the ids that it takes.

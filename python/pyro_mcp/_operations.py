@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+
+from ._calls import OnOutput
 from ._words import operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from ._calls import OnOutput
-    from .types import (
-        CatalogEntry,
-        ClosedShell,
-        CommandResult,
-        Environment,
-        EnvironmentList,
-        NetworkInfo,
-        Pruned,
-        Readiness,
-        Reaped,
-        ServiceList,
-        ServiceLogs,
-        ServiceRecord,
-        ShellInput,
-        ShellOutput,
-        ShellRecord,
-        ShellSignal,
-        StoppedService,
-        VMDeleted,
-        VMRecord,
-        WorkspaceCommandResult,
-        WorkspaceDeleted,
-        WorkspaceDiff,
-        WorkspaceExport,
-        WorkspaceLogs,
-        WorkspaceRecord,
-        WorkspaceSyncPush,
-    )
+    from . import types as shapes
+else:
+    from . import _shapes as shapes
 
 
 class Operations:
@@ -58,7 +34,7 @@ class Operations:
         network: bool = False,
         allow_host_compat: bool = False,
         on_output: OnOutput | None = None,
-    ) -> CommandResult:
+    ) -> shapes.CommandResult:
         """Run one command in a fresh guest and throw the guest away.
 
         Starts a Linux guest with its own kernel, runs one command in it as root, and deletes the guest when the
@@ -82,7 +58,7 @@ class Operations:
         network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout, vm_expired; FileNotFoundError:
         missing_program; OSError: disk_full.
         """
-        result: CommandResult = self._call(
+        result: shapes.CommandResult = self._call(
             "vm_run",
             {
                 "environment": environment,
@@ -109,7 +85,7 @@ class Operations:
         network: bool = False,
         allow_host_compat: bool = False,
         seed_path: str | os.PathLike[str] | None = None,
-    ) -> WorkspaceRecord:
+    ) -> shapes.WorkspaceRecord:
         """Start a guest that stays, with /workspace filled from a directory or archive.
 
         Starts a guest that lives on until it is deleted, fills its /workspace from a directory or an archive of this
@@ -130,7 +106,7 @@ class Operations:
         network_failed, guest_failed, supervisor_died, source_changed, push_incomplete; TimeoutError: boot_timeout;
         FileNotFoundError: missing_program, invalid_parameter for a path that is not there; OSError: disk_full.
         """
-        result: WorkspaceRecord = self._call(
+        result: shapes.WorkspaceRecord = self._call(
             "workspace_create",
             {
                 "environment": environment,
@@ -151,7 +127,7 @@ class Operations:
         source_path: str | os.PathLike[str],
         *,
         dest: str = "/workspace",
-    ) -> WorkspaceSyncPush:
+    ) -> shapes.WorkspaceSyncPush:
         """Put a directory or an archive of this host into a workspace.
 
         Copies the content of a directory or an archive into a started workspace, over what is there. Each file
@@ -166,7 +142,7 @@ class Operations:
         unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died, source_changed,
         push_incomplete; FileNotFoundError: invalid_parameter for a path that is not there.
         """
-        result: WorkspaceSyncPush = self._call(
+        result: shapes.WorkspaceSyncPush = self._call(
             "workspace_sync_push",
             {
                 "workspace_id": workspace_id,
@@ -184,7 +160,7 @@ class Operations:
         command: str | Sequence[str],
         timeout_seconds: int = 30,
         on_output: OnOutput | None = None,
-    ) -> WorkspaceCommandResult:
+    ) -> shapes.WorkspaceCommandResult:
         """Run one command in a workspace, which stays.
 
         Runs one command as root in /workspace of a workspace and passes its output on as it comes. The workspace
@@ -203,7 +179,7 @@ class Operations:
         boot_failed, network_failed, guest_failed, supervisor_died; TimeoutError: boot_timeout; FileNotFoundError:
         missing_program; OSError: disk_full.
         """
-        result: WorkspaceCommandResult = self._call(
+        result: shapes.WorkspaceCommandResult = self._call(
             "workspace_exec",
             {
                 "workspace_id": workspace_id,
@@ -222,7 +198,7 @@ class Operations:
         *,
         output_path: str | os.PathLike[str],
         force: bool = False,
-    ) -> WorkspaceExport:
+    ) -> shapes.WorkspaceExport:
         """Copy a file or directory from a workspace to this host.
 
         Copies one file, directory or symlink from /workspace to a path of this host. It is written beside its goal
@@ -237,7 +213,7 @@ class Operations:
         Returns WorkspaceExport (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died.
         """
-        result: WorkspaceExport = self._call(
+        result: shapes.WorkspaceExport = self._call(
             "workspace_export",
             {
                 "workspace_id": workspace_id,
@@ -249,7 +225,7 @@ class Operations:
         return result
 
     @operation("workspace_diff")
-    def diff_workspace(self, workspace_id: str) -> WorkspaceDiff:
+    def diff_workspace(self, workspace_id: str) -> shapes.WorkspaceDiff:
         """Show what changed in /workspace since the workspace was created.
 
         Compares /workspace with how it was when the workspace was created; that baseline lies on this host, out of
@@ -261,11 +237,11 @@ class Operations:
         Returns WorkspaceDiff (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died.
         """
-        result: WorkspaceDiff = self._call("workspace_diff", {"workspace_id": workspace_id})
+        result: shapes.WorkspaceDiff = self._call("workspace_diff", {"workspace_id": workspace_id})
         return result
 
     @operation("workspace_status")
-    def status_workspace(self, workspace_id: str) -> WorkspaceRecord:
+    def status_workspace(self, workspace_id: str) -> shapes.WorkspaceRecord:
         """Show how a workspace is.
 
         Returns the record of a workspace as it is now.
@@ -275,11 +251,11 @@ class Operations:
         Returns WorkspaceRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace.
         """
-        result: WorkspaceRecord = self._call("workspace_status", {"workspace_id": workspace_id})
+        result: shapes.WorkspaceRecord = self._call("workspace_status", {"workspace_id": workspace_id})
         return result
 
     @operation("workspace_logs")
-    def logs_workspace(self, workspace_id: str) -> WorkspaceLogs:
+    def logs_workspace(self, workspace_id: str) -> shapes.WorkspaceLogs:
         """Show the commands of a workspace and what they wrote.
 
         Returns every command that was run in a workspace with its output, also when its guest is gone, until the
@@ -290,11 +266,11 @@ class Operations:
         Returns WorkspaceLogs (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace.
         """
-        result: WorkspaceLogs = self._call("workspace_logs", {"workspace_id": workspace_id})
+        result: shapes.WorkspaceLogs = self._call("workspace_logs", {"workspace_id": workspace_id})
         return result
 
     @operation("workspace_delete")
-    def delete_workspace(self, workspace_id: str) -> WorkspaceDeleted:
+    def delete_workspace(self, workspace_id: str) -> shapes.WorkspaceDeleted:
         """End a workspace and remove all of it: guest, files, history.
 
         Ends the guest if it runs and removes its disk, its baseline and its history.
@@ -304,7 +280,7 @@ class Operations:
         Returns WorkspaceDeleted (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace.
         """
-        result: WorkspaceDeleted = self._call("workspace_delete", {"workspace_id": workspace_id})
+        result: shapes.WorkspaceDeleted = self._call("workspace_delete", {"workspace_id": workspace_id})
         return result
 
     @operation("service_start")
@@ -315,10 +291,10 @@ class Operations:
         *,
         command: str | Sequence[str],
         cwd: str = "/workspace",
-        readiness: Readiness | None = None,
+        readiness: shapes.Readiness | None = None,
         ready_timeout_seconds: int = 30,
         ready_interval_ms: int = 500,
-    ) -> ServiceRecord:
+    ) -> shapes.ServiceRecord:
         """Start a named process that stays, and wait until it is ready.
 
         Starts a process in a workspace that runs on without any client, and returns once it is ready: a file is
@@ -337,7 +313,7 @@ class Operations:
         Returns ServiceRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died, service_failed.
         """
-        result: ServiceRecord = self._call(
+        result: shapes.ServiceRecord = self._call(
             "service_start",
             {
                 "workspace_id": workspace_id,
@@ -352,7 +328,7 @@ class Operations:
         return result
 
     @operation("service_list")
-    def list_services(self, workspace_id: str) -> ServiceList:
+    def list_services(self, workspace_id: str) -> shapes.ServiceList:
         """List the services of a workspace.
 
         Lists all services of a workspace, those that have ended too.
@@ -362,11 +338,11 @@ class Operations:
         Returns ServiceList (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace.
         """
-        result: ServiceList = self._call("service_list", {"workspace_id": workspace_id})
+        result: shapes.ServiceList = self._call("service_list", {"workspace_id": workspace_id})
         return result
 
     @operation("service_status")
-    def status_service(self, workspace_id: str, service_name: str) -> ServiceRecord:
+    def status_service(self, workspace_id: str, service_name: str) -> shapes.ServiceRecord:
         """Show how a service is.
 
         Returns the record of a service as it is now.
@@ -377,7 +353,7 @@ class Operations:
         Returns ServiceRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace, unknown_service.
         """
-        result: ServiceRecord = self._call("service_status", {"workspace_id": workspace_id, "service_name": service_name})
+        result: shapes.ServiceRecord = self._call("service_status", {"workspace_id": workspace_id, "service_name": service_name})
         return result
 
     @operation("service_logs")
@@ -388,7 +364,7 @@ class Operations:
         *,
         tail_lines: int = 200,
         all: bool = False,
-    ) -> ServiceLogs:
+    ) -> shapes.ServiceLogs:
         """Show what a service wrote.
 
         Returns the end of what a service wrote to stdout and stderr since it was started last, also when it or its
@@ -402,7 +378,7 @@ class Operations:
         Returns ServiceLogs (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace, unknown_service.
         """
-        result: ServiceLogs = self._call(
+        result: shapes.ServiceLogs = self._call(
             "service_logs",
             {
                 "workspace_id": workspace_id,
@@ -414,7 +390,7 @@ class Operations:
         return result
 
     @operation("service_stop")
-    def stop_service(self, workspace_id: str, service_name: str, *, grace_seconds: int = 10) -> StoppedService:
+    def stop_service(self, workspace_id: str, service_name: str, *, grace_seconds: int = 10) -> shapes.StoppedService:
         """End a service and all it has started.
 
         Sends SIGTERM to all processes of a service, kills what is left of them after the grace time, and returns when
@@ -427,7 +403,7 @@ class Operations:
         Returns StoppedService (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace, unknown_service; RuntimeError: wrong_state.
         """
-        result: StoppedService = self._call(
+        result: shapes.StoppedService = self._call(
             "service_stop",
             {
                 "workspace_id": workspace_id,
@@ -446,7 +422,7 @@ class Operations:
         cols: int = 120,
         rows: int = 30,
         scrollback_bytes: int = 4194304,
-    ) -> ShellRecord:
+    ) -> shapes.ShellRecord:
         """Open a terminal with a login shell that stays.
 
         Opens a terminal in a workspace with bash in it, or sh where there is no bash. It keeps its state from one
@@ -462,7 +438,7 @@ class Operations:
         Returns ShellRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace; RuntimeError: workspace_failed, wrong_state, guest_failed, supervisor_died.
         """
-        result: ShellRecord = self._call(
+        result: shapes.ShellRecord = self._call(
             "shell_open",
             {
                 "workspace_id": workspace_id,
@@ -485,7 +461,7 @@ class Operations:
         plain: bool = False,
         wait_ms: int = 0,
         wait_for_idle_ms: int = 0,
-    ) -> ShellOutput:
+    ) -> shapes.ShellOutput:
         """Show what a shell's terminal showed, from a cursor on.
 
         Returns what the terminal of a shell showed. Reading takes nothing away: every reader has a cursor of its own.
@@ -505,7 +481,7 @@ class Operations:
         Returns ShellOutput (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace, unknown_shell.
         """
-        result: ShellOutput = self._call(
+        result: shapes.ShellOutput = self._call(
             "shell_read",
             {
                 "workspace_id": workspace_id,
@@ -520,7 +496,14 @@ class Operations:
         return result
 
     @operation("shell_write")
-    def write_shell(self, workspace_id: str, shell_id: str, *, input: str, append_newline: bool = True) -> ShellInput:
+    def write_shell(
+        self,
+        workspace_id: str,
+        shell_id: str,
+        *,
+        input: str,
+        append_newline: bool = True,
+    ) -> shapes.ShellInput:
         """Type into the terminal of a shell.
 
         Types text into the terminal of a shell, as a person would. It returns at once; what the shell does not read
@@ -534,7 +517,7 @@ class Operations:
         Returns ShellInput (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace, unknown_shell; RuntimeError: wrong_state.
         """
-        result: ShellInput = self._call(
+        result: shapes.ShellInput = self._call(
             "shell_write",
             {
                 "workspace_id": workspace_id,
@@ -546,7 +529,7 @@ class Operations:
         return result
 
     @operation("shell_signal")
-    def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> ShellSignal:
+    def signal_shell(self, workspace_id: str, shell_id: str, *, signal_name: str = "INT") -> shapes.ShellSignal:
         """Send a signal to the program in a shell's foreground.
 
         Sends a signal to the foreground process group of a shell's terminal: the program that runs in it, or the
@@ -559,7 +542,7 @@ class Operations:
         Returns ShellSignal (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace, unknown_shell; RuntimeError: wrong_state.
         """
-        result: ShellSignal = self._call(
+        result: shapes.ShellSignal = self._call(
             "shell_signal",
             {
                 "workspace_id": workspace_id,
@@ -570,7 +553,7 @@ class Operations:
         return result
 
     @operation("shell_resize")
-    def resize_shell(self, workspace_id: str, shell_id: str, *, cols: int, rows: int) -> ShellRecord:
+    def resize_shell(self, workspace_id: str, shell_id: str, *, cols: int, rows: int) -> shapes.ShellRecord:
         """Change the size of a shell's terminal.
 
         Changes the size of a shell's terminal; its programs are told (SIGWINCH).
@@ -583,7 +566,7 @@ class Operations:
         Returns ShellRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace, unknown_shell; RuntimeError: wrong_state.
         """
-        result: ShellRecord = self._call(
+        result: shapes.ShellRecord = self._call(
             "shell_resize",
             {
                 "workspace_id": workspace_id,
@@ -595,7 +578,7 @@ class Operations:
         return result
 
     @operation("shell_close")
-    def close_shell(self, workspace_id: str, shell_id: str) -> ClosedShell:
+    def close_shell(self, workspace_id: str, shell_id: str) -> shapes.ClosedShell:
         """End a shell and all it has started.
 
         Hangs up the terminal of a shell, kills what ignores that, and returns when nothing of it runs. What it showed
@@ -607,11 +590,11 @@ class Operations:
         Returns ClosedShell (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_workspace, unknown_shell.
         """
-        result: ClosedShell = self._call("shell_close", {"workspace_id": workspace_id, "shell_id": shell_id})
+        result: shapes.ClosedShell = self._call("shell_close", {"workspace_id": workspace_id, "shell_id": shell_id})
         return result
 
     @operation("env_list")
-    def list_environments(self) -> list[CatalogEntry]:
+    def list_environments(self) -> list[shapes.CatalogEntry]:
         """List the environments a guest can be.
 
         Lists the catalog, and says which environments are installed on this host.
@@ -619,11 +602,11 @@ class Operations:
         Returns a list of CatalogEntry (pyro_mcp.types). Raises PyroError, which is also a ValueError:
         invalid_parameter.
         """
-        result: EnvironmentList = self._call("env_list", {})
+        result: shapes.EnvironmentList = self._call("env_list", {})
         return result["environments"]
 
     @operation("env_pull")
-    def pull_environment(self, environment: str) -> Environment:
+    def pull_environment(self, environment: str) -> shapes.Environment:
         """Build and install an environment, or repair it.
 
         Builds the environment from the distribution's own signed archive and installs it. Does nothing when it is
@@ -635,11 +618,11 @@ class Operations:
         Returns Environment (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_environment; RuntimeError: pull_failed; OSError: disk_full; FileNotFoundError: missing_program.
         """
-        result: Environment = self._call("env_pull", {"environment": environment})
+        result: shapes.Environment = self._call("env_pull", {"environment": environment})
         return result
 
     @operation("env_inspect")
-    def inspect_environment(self, environment: str) -> Environment:
+    def inspect_environment(self, environment: str) -> shapes.Environment:
         """Show what an environment is and where it is installed.
 
         Shows the catalog's entry and, once installed, the installation's files, versions and sizes.
@@ -649,11 +632,11 @@ class Operations:
         Returns Environment (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_environment.
         """
-        result: Environment = self._call("env_inspect", {"environment": environment})
+        result: shapes.Environment = self._call("env_inspect", {"environment": environment})
         return result
 
     @operation("env_prune")
-    def prune_environments(self) -> Pruned:
+    def prune_environments(self) -> shapes.Pruned:
         """Remove installations that nothing can use any more.
 
         Removes environments that are not in the catalog any more, half-finished pulls and stale templates. Never
@@ -661,7 +644,7 @@ class Operations:
 
         Returns Pruned (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter.
         """
-        result: Pruned = self._call("env_prune", {})
+        result: shapes.Pruned = self._call("env_prune", {})
         return result
 
     @operation("vm_create")
@@ -674,7 +657,7 @@ class Operations:
         ttl_seconds: int = 600,
         network: bool = False,
         allow_host_compat: bool = False,
-    ) -> VMRecord:
+    ) -> shapes.VMRecord:
         """Prepare a VM without starting it.
 
         Prepares a VM and returns its record. Start it with vm_start, run a command with vm_exec. It is deleted by
@@ -691,7 +674,7 @@ class Operations:
         unknown_environment; RuntimeError: pull_failed, no_vm, not_enough_memory, too_many_vms, boot_failed,
         network_failed; TimeoutError: boot_timeout; FileNotFoundError: missing_program; OSError: disk_full.
         """
-        result: VMRecord = self._call(
+        result: shapes.VMRecord = self._call(
             "vm_create",
             {
                 "environment": environment,
@@ -705,7 +688,7 @@ class Operations:
         return result
 
     @operation("vm_start")
-    def start_vm(self, vm_id: str) -> VMRecord:
+    def start_vm(self, vm_id: str) -> shapes.VMRecord:
         """Boot a VM that was created or stopped.
 
         Boots the guest and returns when its agent answers. A stopped VM boots again with the disk it had.
@@ -716,7 +699,7 @@ class Operations:
         unknown_vm; RuntimeError: wrong_state, no_vm, not_enough_memory, too_many_vms, boot_failed, network_failed;
         TimeoutError: vm_expired, boot_timeout; FileNotFoundError: missing_program; OSError: disk_full.
         """
-        result: VMRecord = self._call("vm_start", {"vm_id": vm_id})
+        result: shapes.VMRecord = self._call("vm_start", {"vm_id": vm_id})
         return result
 
     @operation("vm_exec")
@@ -727,7 +710,7 @@ class Operations:
         command: str | Sequence[str],
         timeout_seconds: int = 30,
         on_output: OnOutput | None = None,
-    ) -> CommandResult:
+    ) -> shapes.CommandResult:
         """Run one command in a started VM, then delete the VM.
 
         Runs one command in a started VM, returns its output, and deletes the VM. To run several commands, join them
@@ -742,7 +725,7 @@ class Operations:
         Returns CommandResult (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_vm; RuntimeError: wrong_state, guest_failed, supervisor_died; TimeoutError: vm_expired.
         """
-        result: CommandResult = self._call(
+        result: shapes.CommandResult = self._call(
             "vm_exec",
             {
                 "vm_id": vm_id,
@@ -754,7 +737,7 @@ class Operations:
         return result
 
     @operation("vm_stop")
-    def stop_vm(self, vm_id: str) -> VMRecord:
+    def stop_vm(self, vm_id: str) -> shapes.VMRecord:
         """Power a VM off and keep its disk.
 
         Powers the guest off. Its disk stays until vm_delete or the time limit.
@@ -764,11 +747,11 @@ class Operations:
         Returns VMRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_vm; RuntimeError: wrong_state.
         """
-        result: VMRecord = self._call("vm_stop", {"vm_id": vm_id})
+        result: shapes.VMRecord = self._call("vm_stop", {"vm_id": vm_id})
         return result
 
     @operation("vm_delete")
-    def delete_vm(self, vm_id: str) -> VMDeleted:
+    def delete_vm(self, vm_id: str) -> shapes.VMDeleted:
         """End a VM and remove everything it left.
 
         Ends the guest if it runs and removes its disk and its record.
@@ -778,11 +761,11 @@ class Operations:
         Returns VMDeleted (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_vm; RuntimeError: wrong_state.
         """
-        result: VMDeleted = self._call("vm_delete", {"vm_id": vm_id})
+        result: shapes.VMDeleted = self._call("vm_delete", {"vm_id": vm_id})
         return result
 
     @operation("vm_status")
-    def status_vm(self, vm_id: str) -> VMRecord:
+    def status_vm(self, vm_id: str) -> shapes.VMRecord:
         """Show the record of a VM.
 
         Returns the record of a VM as it is now.
@@ -792,11 +775,11 @@ class Operations:
         Returns VMRecord (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_vm.
         """
-        result: VMRecord = self._call("vm_status", {"vm_id": vm_id})
+        result: shapes.VMRecord = self._call("vm_status", {"vm_id": vm_id})
         return result
 
     @operation("vm_network_info")
-    def network_info_vm(self, vm_id: str) -> NetworkInfo:
+    def network_info_vm(self, vm_id: str) -> shapes.NetworkInfo:
         """Show the addresses of a VM.
 
         Returns the addresses that the guest uses; all null without a network.
@@ -806,11 +789,11 @@ class Operations:
         Returns NetworkInfo (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter,
         unknown_vm.
         """
-        result: NetworkInfo = self._call("vm_network_info", {"vm_id": vm_id})
+        result: shapes.NetworkInfo = self._call("vm_network_info", {"vm_id": vm_id})
         return result
 
     @operation("vm_reap_expired")
-    def reap_expired(self) -> Reaped:
+    def reap_expired(self) -> shapes.Reaped:
         """Delete VMs that have reached their time limit.
 
         Deletes VMs beyond their time limit and clears up after VMs whose processes are gone. Normally every VM does
@@ -818,5 +801,5 @@ class Operations:
 
         Returns Reaped (pyro_mcp.types). Raises PyroError, which is also a ValueError: invalid_parameter.
         """
-        result: Reaped = self._call("vm_reap_expired", {})
+        result: shapes.Reaped = self._call("vm_reap_expired", {})
         return result

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
+from ._calls import OnOutput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
     from typing import Any
 
-    from ._calls import OnOutput
+    from . import types as shapes
     from .asynchronous import AsyncPyro
     from .client import Pyro
-    from .types import CommandResult, VMRecord, WorkspaceCommandResult, WorkspaceDiff, WorkspaceExport
-    from .types import WorkspaceRecord, WorkspaceSyncPush
+else:
+    from . import _shapes as shapes
 
 
 class _Scope:
@@ -56,11 +58,11 @@ class VM(_Scope):
 
     def exec(
         self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
-    ) -> CommandResult:
+    ) -> shapes.CommandResult:
         """Pyro.exec_vm(): the VM ends with the command."""
         return self._pyro.exec_vm(self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output)
 
-    def status(self) -> VMRecord:
+    def status(self) -> shapes.VMRecord:
         """Pyro.status_vm()."""
         return self._pyro.status_vm(self.id)
 
@@ -83,25 +85,25 @@ class Workspace(_Scope):
 
     def exec(
         self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
-    ) -> WorkspaceCommandResult:
+    ) -> shapes.WorkspaceCommandResult:
         """Pyro.exec_workspace()."""
         return self._pyro.exec_workspace(
             self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output
         )
 
-    def push(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> WorkspaceSyncPush:
+    def push(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> shapes.WorkspaceSyncPush:
         """Pyro.push_workspace_sync()."""
         return self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
 
-    def export(self, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> WorkspaceExport:
+    def export(self, path: str, *, output_path: str | os.PathLike[str], force: bool = False) -> shapes.WorkspaceExport:
         """Pyro.export_workspace()."""
         return self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
 
-    def diff(self) -> WorkspaceDiff:
+    def diff(self) -> shapes.WorkspaceDiff:
         """Pyro.diff_workspace()."""
         return self._pyro.diff_workspace(self.id)
 
-    def status(self) -> WorkspaceRecord:
+    def status(self) -> shapes.WorkspaceRecord:
         """Pyro.status_workspace()."""
         return self._pyro.status_workspace(self.id)
 
@@ -129,13 +131,13 @@ class AsyncVM(_Scope):
 
     async def exec(
         self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
-    ) -> CommandResult:
+    ) -> shapes.CommandResult:
         """AsyncPyro.exec_vm(): the VM ends with the command."""
         return await self._pyro.exec_vm(
             self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output
         )
 
-    async def status(self) -> VMRecord:
+    async def status(self) -> shapes.VMRecord:
         """AsyncPyro.status_vm()."""
         return await self._pyro.status_vm(self.id)
 
@@ -158,26 +160,26 @@ class AsyncWorkspace(_Scope):
 
     async def exec(
         self, command: str | Sequence[str], *, timeout_seconds: int = 30, on_output: OnOutput | None = None
-    ) -> WorkspaceCommandResult:
+    ) -> shapes.WorkspaceCommandResult:
         """AsyncPyro.exec_workspace()."""
         return await self._pyro.exec_workspace(
             self.id, command=command, timeout_seconds=timeout_seconds, on_output=on_output
         )
 
-    async def push(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> WorkspaceSyncPush:
+    async def push(self, source_path: str | os.PathLike[str], *, dest: str = "/workspace") -> shapes.WorkspaceSyncPush:
         """AsyncPyro.push_workspace_sync()."""
         return await self._pyro.push_workspace_sync(self.id, source_path, dest=dest)
 
     async def export(
         self, path: str, *, output_path: str | os.PathLike[str], force: bool = False
-    ) -> WorkspaceExport:
+    ) -> shapes.WorkspaceExport:
         """AsyncPyro.export_workspace()."""
         return await self._pyro.export_workspace(self.id, path, output_path=output_path, force=force)
 
-    async def diff(self) -> WorkspaceDiff:
+    async def diff(self) -> shapes.WorkspaceDiff:
         """AsyncPyro.diff_workspace()."""
         return await self._pyro.diff_workspace(self.id)
 
-    async def status(self) -> WorkspaceRecord:
+    async def status(self) -> shapes.WorkspaceRecord:
         """AsyncPyro.status_workspace()."""
         return await self._pyro.status_workspace(self.id)

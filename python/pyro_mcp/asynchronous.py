@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import os
+from collections.abc import Callable, Mapping
 
 from ._async_operations import AsyncOperations
-from ._calls import Caller, make_eventfd
+from ._calls import Caller, OnOutput, OnProgress, make_eventfd
+from ._scopes import AsyncVM, AsyncWorkspace
+from .server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from ._calls import OnOutput, OnProgress
-    from ._scopes import AsyncVM, AsyncWorkspace
-    from .server import Server
+    from . import types as shapes
+else:
+    from . import _shapes as shapes
 
 MOST_AT_ONCE = 256
 
@@ -69,20 +71,14 @@ class AsyncPyro(AsyncOperations):
 
     def create_server(self) -> Server:
         """The MCP server with this object's home; its run() blocks, so it is for a thread."""
-        from .server import Server
-
         return Server(self._caller.home)
 
-    def vm(self, environment: str, **parameters: Any) -> AsyncVM:
+    def vm(self, environment: str, **parameters: object) -> AsyncVM:
         """A VM for an `async with` block; see Pyro.vm()."""
-        from ._scopes import AsyncVM
-
         return AsyncVM(self, environment, parameters)
 
-    def workspace(self, environment: str, **parameters: Any) -> AsyncWorkspace:
+    def workspace(self, environment: str, **parameters: object) -> AsyncWorkspace:
         """A workspace for an `async with` block; see Pyro.workspace()."""
-        from ._scopes import AsyncWorkspace
-
         return AsyncWorkspace(self, environment, parameters)
 
 

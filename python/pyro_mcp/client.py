@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
-from ._calls import Caller
+from ._calls import Caller, OnOutput, OnProgress
 from ._operations import Operations
+from ._scopes import VM, Workspace
+from .server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
-    from ._calls import OnOutput, OnProgress
-    from ._scopes import VM, Workspace
-    from .server import Server
+    from . import types as shapes
+else:
+    from . import _shapes as shapes
 
 
 class Pyro(Operations):
@@ -48,24 +50,18 @@ class Pyro(Operations):
 
     def create_server(self) -> Server:
         """The MCP server with this object's home; see Server.run()."""
-        from .server import Server
-
         return Server(self._caller.home)
 
-    def vm(self, environment: str, **parameters: Any) -> VM:
+    def vm(self, environment: str, **parameters: object) -> VM:
         """A VM for a `with` block: created and started at its beginning, gone at its end.
 
         Takes what create_vm() takes. vm.exec() runs the one command that a VM of this kind is for.
         """
-        from ._scopes import VM
-
         return VM(self, environment, parameters)
 
-    def workspace(self, environment: str, **parameters: Any) -> Workspace:
+    def workspace(self, environment: str, **parameters: object) -> Workspace:
         """A workspace for a `with` block: created at its beginning, deleted at its end, whatever happens in it.
 
         Takes what create_workspace() takes.
         """
-        from ._scopes import Workspace
-
         return Workspace(self, environment, parameters)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from . import _pyro
 from .errors import make_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import subprocess
 
-INTERRUPTED = 128 + signal.SIGINT
+OK = 0
+INTERRUPTED = 128 + 2  # SIGINT
+TERMINATED = 128 + 15
 
 
 class Server:
@@ -76,20 +75,23 @@ class Server:
         return words + (["--token-file", _path(token_file, "token_file")] if token_file is not None else [])
 
     def _serve(self, words: list[str]) -> None:
-        errors, theirs = os.pipe()
+        try:
+            errors, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise make_error("system", f"cannot make a pipe: {error.strerror}", "", "", error.errno or 0) from None
         try:
             status = _run(words, self._home, theirs)
-            os.set_blocking(errors, False)
-            with contextlib.suppress(BlockingIOError):
-                _raise(os.read(errors, 1 << 16))
+            _raise(_read(errors))
         finally:
             os.close(errors)
-        if status not in (0, INTERRUPTED, 128 + signal.SIGTERM):
+        if status not in (OK, INTERRUPTED, TERMINATED):
             raise make_error("system", f"the MCP server ended with status {status}", "what was wrong stands on stderr")
 
 
 def _run(words: list[str], home: bytes, errors: int) -> int:
     """Until the server has ended; its status. It writes why it cannot serve to `errors`, which is closed here."""
+    import subprocess
+
     env = dict(os.environ, PYRO_ERROR_FD=str(errors), **({"PYRO_HOME": os.fsdecode(home)} if home else {}))
     try:
         child = subprocess.Popen(words, env=env, pass_fds=(errors,), preexec_fn=_pyro.die_with_parent)
@@ -102,11 +104,18 @@ def _run(words: list[str], home: bytes, errors: int) -> int:
     return _wait(child)
 
 
+def _read(errors: int) -> bytes:
+    try:
+        return os.read(errors, 1 << 16)
+    except BlockingIOError:  # somebody else has the other end
+        return b""
+
+
 def _raise(report: bytes) -> None:
     """The error that the server reports, if it does."""
-    import json
-
     if report:
+        import json
+
         error = json.loads(report)["error"]
         raise make_error(error["code"], error["message"] or "", error["hint"] or "", error["field"] or "")
 
@@ -120,6 +129,8 @@ def _path(path: str | os.PathLike[str], name: str) -> str:
 
 def _wait(child: subprocess.Popen[bytes]) -> int:
     """Until the server has ended. Ctrl-C is passed on, once and for all: it has things to put away."""
+    import signal
+
     interrupted = False
     while True:
         try:

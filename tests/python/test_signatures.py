@@ -8,7 +8,7 @@ import typing
 import contract
 import pyro_mcp
 import pytest
-from pyro_mcp import AsyncPyro, Pyro, _pyro, _scopes, errors, types
+from pyro_mcp import AsyncPyro, Pyro, Server, _pyro, _scopes, errors, types
 
 DEFAULTS = contract.defaults("Python SDK Contract")
 # What goes beyond it: keyword-only, with a default.
@@ -61,7 +61,7 @@ def test_documented_and_typed(name):
     method = getattr(Pyro, name)
     for key in parameters(method):
         assert f"{key}: " in method.__doc__
-    hints = typing.get_type_hints(method, {**vars(types), **vars(__import__("pyro_mcp._calls")), **NAMESPACE})
+    hints = typing.get_type_hints(method)
     result = hints["return"]
     if name == "list_environments":
         result = typing.get_args(result)[0]
@@ -69,9 +69,6 @@ def test_documented_and_typed(name):
     else:
         fields = OPERATIONS[name]["result"]
     assert set(typing.get_type_hints(result)) == {field["name"] for field in fields}
-
-
-NAMESPACE = {"Sequence": typing.Sequence, "os": __import__("os"), "OnOutput": typing.Callable}
 
 
 def test_every_public_method_is_in_the_table():
@@ -109,3 +106,14 @@ def test_documented_errors(name):
     assert ("ValueError", "invalid_parameter") in named
     for builtin, code in named:
         assert _pyro.ERRORS[code] == builtin or (builtin, code) == ("FileNotFoundError", "invalid_parameter")
+
+
+@pytest.mark.parametrize("facade", [Pyro, AsyncPyro, _scopes.VM, _scopes.AsyncVM, _scopes.Workspace, _scopes.AsyncWorkspace, Server])
+def test_hints_can_be_looked_at(facade):
+    """As those do who make tools of functions."""
+    for name, method in inspect.getmembers(facade, inspect.isfunction):
+        if not name.startswith("_"):
+            assert "return" in typing.get_type_hints(method), name
+    if facade is Pyro:
+        hints = typing.get_type_hints(Pyro.start_service)
+        assert hints["return"] is types.ServiceRecord and hints["readiness"] == types.Readiness | None
