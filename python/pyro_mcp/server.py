@@ -117,7 +117,7 @@ def _raise(report: bytes) -> None:
         import json
 
         error = json.loads(report)["error"]
-        raise make_error(error["code"], error["message"] or "", error["hint"] or "", error["field"] or "")
+        raise make_error(error["code"], error["message"] or "", error["hint"] or "", error["field"] or "", error["errno"])
 
 
 def _path(path: str | os.PathLike[str], name: str) -> str:

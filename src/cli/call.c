@@ -85,18 +85,21 @@ static json_t *error_report(const struct pyro_error *error)
 
 /* PYRO_ERROR_FD=N: whoever started this program wants the error as JSON in that descriptor, to show
  * it in its own way; the Python package does. False: there is none. */
-static bool report_to_starter(const json_t *report)
+static bool report_to_starter(json_t *report, const struct pyro_error *error)
 {
     const char *set = getenv("PYRO_ERROR_FD");
     long fd = set ? strtol(set, NULL, 10) : -1;
-    return fd > STDERR_FILENO && fd <= INT_MAX && json_dumpfd(report, (int)fd, JSON_COMPACT) == 0;
+    if (fd <= STDERR_FILENO || fd > INT_MAX)
+        return false;
+    json_object_set_new(json_object_get(report, "error"), "errno", json_integer(error->errnum));
+    return json_dumpfd(report, (int)fd, JSON_COMPACT) == 0;
 }
 
 int cli_fail(const struct cli *cli, const char *command, const struct pyro_error *error)
 {
     cleanup_json json_t *report = error_report(error);
     int status = pyro_error_exit_status(error->code);
-    if (report_to_starter(report))
+    if (report_to_starter(report, error))
         return status;
     cli_print(stderr, "%s: %s\n", command, error->message);
     if (error->hint[0])

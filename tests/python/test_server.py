@@ -94,6 +94,12 @@ def test_what_makes_no_sense(words):
     assert raised.value.code == "invalid_parameter"
 
 
+def test_a_path_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError) as raised:
+        create_server().run(allow_path=[tmp_path / "not"])
+    assert raised.value.code == "invalid_parameter" and raised.value.field == "allow_path"
+
+
 def test_what_keeps_it_from_serving_is_said_as_the_command_says_it(capfd):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
