@@ -2,6 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+export DESTDIR
 
 .PHONY: help demo build test bench install deb clean
 
@@ -23,7 +24,7 @@ build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJAFLAGS)
 
 $(BUILD)/build.ninja:
-	@meson setup --prefix=$(PREFIX) $(BUILD) >$(BUILD)-setup.log 2>&1 || { cat $(BUILD)-setup.log; exit 1; }
+	@meson setup "--prefix=$(PREFIX)" $(BUILD) >$(BUILD)-setup.log 2>&1 || { cat $(BUILD)-setup.log; exit 1; }
 	@mv $(BUILD)-setup.log $(BUILD)/setup.log
 
 test:
@@ -43,9 +44,9 @@ bench:
 	@python3 bench/python.py
 
 install: $(BUILD)/build.ninja
-	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@meson configure $(BUILD) "-Dprefix=$(PREFIX)"
 	@$(MAKE) --no-print-directory build
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
+	@DESTDIR="$${DESTDIR:+$$(realpath -m "$$DESTDIR")}" meson install -C $(BUILD) --no-rebuild --quiet
 
 deb:
 	@scripts/setup build deb

@@ -7,6 +7,8 @@ _pyro() {
     # bash splits words at : and =, which are part of ours.
     for ((i = 1; i <= COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
+        # bash puts the quote of the last word back itself.
+        [[ $i -eq $COMP_CWORD && $word == [\"\']* ]] && word=${word:1}
         [[ $i -eq $COMP_CWORD ]] && part=$word
         if [[ ${#words[@]} -gt 0 && ($word == [:=]* || $joined == *[:=]) ]]; then
             words[-1]+=$word

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /* A signal that another thread was given is seen after this long at the latest. */
@@ -336,18 +335,6 @@ static PyObject *module_operations(PyObject *module, PyObject *ignored)
     return result;
 }
 
-PyDoc_STRVAR(
-    die_with_parent_doc,
-    "die_with_parent()\n\nMakes this process get SIGTERM when the thread that started it ends.");
-
-static PyObject *module_die_with_parent(PyObject *module, PyObject *ignored)
-{
-    (void)module, (void)ignored;
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
-        return PyErr_SetFromErrno(PyExc_OSError);
-    Py_RETURN_NONE;
-}
-
 /* ERRORS: {name: name of the Python exception that it also is}. */
 static int add_errors(PyObject *module)
 {
@@ -375,7 +362,6 @@ static PyMethodDef methods[] = {
     {"call", module_call, METH_VARARGS, call_doc},
     {"validate", module_validate, METH_VARARGS, validate_doc},
     {"operations", module_operations, METH_NOARGS, operations_doc},
-    {"die_with_parent", module_die_with_parent, METH_NOARGS, die_with_parent_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -108,6 +108,15 @@ PATHS = {
     "pyro mcp serve --allow-path so": "some source",
 }
 
+# What is quoted, and what fish itself has to take apart.
+QUOTED = {
+    'pyro run "debian:12-ba': ["debian:12-base"],
+    'pyro workspace create debian:12 --seed-path "so': ["some source"],
+    "pyro workspace create debian:12 --seed-path some\\ s": ["some source"],
+    "pyro workspace create debian:12 --seed-path=so": ["--seed-path=some source"],
+    "pyro workspace create debian:12 --seed-path ~/he": ["~/here"],
+}  # fmt: skip
+
 # As bash does: the word is split at each : and =, and what is offered replaces only the last part.
 BASH = r"""
 source {script}
@@ -166,12 +175,19 @@ def check_shell(host, name, offer):
         expect(f"{name}: {line}", [word.replace("\\", "") for word in offer(host, line)], [wanted])
 
 
+def check_quoted(host):
+    for line, wanted in QUOTED.items():
+        expect(f"fish: {line}", [word.replace("\\", "") for word in in_fish(host, line)], wanted)
+    expect("bash: a quote", in_bash(host, 'pyro "works'), ["workspace"])
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         host = Host(directory)
         count = check_table(host)
         for name, offer in (("bash", in_bash), ("zsh", in_zsh), ("fish", in_fish)):
             check_shell(host, name, offer)
+        check_quoted(host)
     print("\n".join(problems) or f"completion: {count} commands, in bash, zsh and fish")
     return 1 if problems else 0
 

@@ -2,8 +2,7 @@
  *
  * Every operation of the table (`pyro_operation_list`) takes one JSON object and returns one; the
  * shapes are in docs/REFERENCE.md, which is generated from the same table. JSON text keeps the ABI
- * small: four functions and three structs serve every front, and a new operation changes none of
- * them.
+ * small: what stands here serves every front, and a new operation changes none of it.
  *
  * A context may be used by one thread at a time; open one per thread, they are cheap. Nothing here
  * exits, logs, or changes signal dispositions. All strings are UTF-8.

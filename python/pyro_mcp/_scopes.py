@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from ._calls import OnOutput
+from .errors import make_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ class _Scope:
     def id(self) -> str:
         """vm_id or workspace_id, for the methods of Pyro."""
         if self._id is None:
-            raise RuntimeError("there is an id only inside of the `with` block")
+            raise make_error("wrong_state", "there is an id only inside of the `with` block")
         return self._id
 
     def _check_new(self) -> None:
         if self._id is not None:
-            raise RuntimeError("this block was entered already; make another one")
+            raise make_error("wrong_state", "this block was entered already", "make another one")
 
 
 class VM(_Scope):

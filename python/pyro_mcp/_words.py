@@ -31,10 +31,15 @@ def operation(name: str) -> Callable[[Method], Method]:
         known = frozenset(names)
         required = known - set(method.__kwdefaults__ or ()) - set(positional[len(positional) - len(method.__defaults__ or ()) :])
 
+        defaults: dict[str, Any] = method.__kwdefaults__ or {}
+
         def check(words: tuple[Any, ...], keywords: dict[str, Any]) -> None:
             given = dict(zip(positional, words), **keywords)
             if not (known.issuperset(keywords) and required.issubset(given)):
                 _refuse(name, given)
+            for word, value in keywords.items():
+                if value is None and defaults.get(word) is not None:
+                    _refuse_none(name, word, defaults[word])
 
         def call(self: Any, /, *words: Any, **keywords: Any) -> Any:
             check(words, keywords)
@@ -55,3 +60,8 @@ def _refuse(name: str, given: dict[str, Any]) -> None:
     if failure:  # else it is a matter of this method, and Python says what
         code, message, hint, field, errno = failure
         raise PyroTypeError(code, message, hint, field or None, errno or None)
+
+
+def _refuse_none(name: str, word: str, default: Any) -> None:
+    message = f"{name}: {word} must not be None"
+    raise PyroTypeError("invalid_parameter", message, f"leave it out for the default, {default!r}", word)

@@ -35,7 +35,7 @@ class AsyncPyro(AsyncOperations):
         self._caller.check_open(operation)
         cancel = make_eventfd()
         try:
-            begun = self._threads.submit(self._caller.perform, operation, parameters, on_output, cancel)
+            begun = self._threads.submit(self._perform, operation, parameters, on_output, cancel)
             call = asyncio.wrap_future(begun)
             try:
                 return await asyncio.shield(call)
@@ -48,6 +48,12 @@ class AsyncPyro(AsyncOperations):
                 raise
         finally:
             os.close(cancel)
+
+    def _perform(self, *words: Any) -> Any:
+        try:
+            return self._caller.perform(*words)
+        except StopIteration as error:  # no future can hold that: as with generators (PEP 479)
+            raise RuntimeError("a callback raised StopIteration") from error
 
     async def _insist(self, function: Callable[..., None], *arguments: Any, **keywords: Any) -> None:
         """Runs it to its end, however often this is cancelled, and also when no calls are taken any more."""

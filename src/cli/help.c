@@ -132,6 +132,10 @@ void cli_help_environment(const struct cli_page *page)
                 "How long a guest may take to boot before it is tried once more");
     write_entry(page, "PYRO_MAX_ACTIVE_VMS",
                 "How many VMs may run at once; otherwise one for each 256 MiB of memory");
+    write_entry(page, "PYRO_TEMPLATES", "off: every guest boots, none is a clone of a frozen one");
+    write_entry(page, "PYRO_TEMPLATES_MAX_MIB", "How much disk the templates may take; 4096");
+    write_entry(page, "PYRO_LOG_DIR",
+                "Directory that keeps the logs of guests' consoles, of QEMU and of supervisors");
     write_entry(page, "NO_COLOR", "Set to anything: no colours");
 }
 

@@ -46,11 +46,14 @@ static size_t page_of(const char *command)
     return found;
 }
 
+/* When what the pages say was changed last: a build anywhere, at any time, gives the same page. */
+static const char date[] = "2026-11-26";
+
 static void write_head(FILE *file, const char *name, const char *about)
 {
     fputs(".TH ", file);
     cli_page_man_text(file, name, true);
-    fprintf(file, " 1 \"\" \"pyro %s\" \"User Commands\"\n", PYRO_VERSION);
+    fprintf(file, " 1 %s \"pyro %s\" \"User Commands\"\n", date, PYRO_VERSION);
     cli_page_man_section(file, "NAME");
     cli_page_man_text(file, name, true);
     fprintf(file, " \\- %s\n", about);

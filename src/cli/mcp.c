@@ -2,6 +2,10 @@
 #include "cli/mcp.h"
 
 #include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "mcp/http.h"
@@ -43,12 +47,25 @@ static int serve(struct cli *cli, const json_t *given, struct pyro_error *error)
     return r;
 }
 
+/* PYRO_END_WITH_PID=N: whoever started this program, process N, wants it to end when it ends
+ * itself, however that comes about; the Python package does. */
+static void end_with_starter(void)
+{
+    const char *set = getenv("PYRO_END_WITH_PID");
+    if (!set)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != (pid_t)strtol(set, NULL, 10)) /* it is gone already */
+        raise(SIGTERM);
+}
+
 int cli_mcp_serve(struct cli *cli, const json_t *given)
 {
     struct pyro_error error = PYRO_ERROR_INIT;
     /* Names of files are UTF-8 in JSON, and clients pass no locale on. */
     setlocale(LC_CTYPE, "C.UTF-8");
     cli->cancel_fd = cli_signals_catch();
+    end_with_starter();
     if (serve(cli, given, &error) < 0)
         return cli_fail(cli, "pyro mcp serve", &error);
     return cli_signals_caught() ? 128 + cli_signals_caught() : 0;

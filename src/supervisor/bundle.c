@@ -59,13 +59,18 @@ static int open_rooms(const struct pyro_home *home, int operation)
     return r < 0 ? r : steal_fd(&rooms);
 }
 
-int pyro_bundle_lock(int directory)
+static int take_lock(int directory, int flags)
 {
     cleanup_close int lock =
-        openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        openat(directory, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
         return -errno;
     return steal_fd(&lock);
+}
+
+int pyro_bundle_lock(int directory)
+{
+    return take_lock(directory, O_CREAT);
 }
 
 static int make_locked(const struct pyro_home *home, const char *vm_id, int *ret_directory,
@@ -120,10 +125,11 @@ int pyro_bundle_open(const struct pyro_home *home, const char *vm_id, int *ret_d
     return 0;
 }
 
+/* Whoever only looks makes no lock: the directory may be being removed. */
 static int lock_bundle(const struct pyro_home *home, const char *vm_id)
 {
     cleanup_close int directory = open_bundle(home, vm_id);
-    return directory < 0 ? -ENOENT : pyro_bundle_lock(directory);
+    return directory < 0 ? -ENOENT : take_lock(directory, 0);
 }
 
 bool pyro_bundle_is_live(const struct pyro_home *home, const char *vm_id)

@@ -174,7 +174,7 @@ def test_a_model_that_calls_for_ever(empty):
 
 def test_a_model_without_tools(empty):
     def answer(handler):
-        handler.fail(400, "registry.ollama.ai/library/stand-in does not support tools")
+        handler.fail(400, "library/stand-in does not support tools")
 
     with StandIn(answer) as server:
         refused(empty, server, says=["'stand-in' cannot call tools", "ollama pull"])

@@ -82,6 +82,14 @@ def test_words_that_do_not_belong(pyro, what):
     assert isinstance(raised.value, PyroError) and raised.value.code == "invalid_parameter"
 
 
+def test_none_is_no_number(pyro):
+    for name in ("mem_mib", "vcpu_count", "network"):
+        with pytest.raises(TypeError, match=f"{name} must not be None") as raised:
+            pyro.create_vm(BASE, **{name: None})
+        assert isinstance(raised.value, ValueError) and raised.value.field == name
+    assert pyro.delete_vm(pyro.create_vm(BASE, ttl_seconds=60)["vm_id"])["deleted"]
+
+
 def test_words_that_only_python_refuses(pyro):
     for call in (lambda: pyro.status_vm("a", "b"), lambda: pyro.write_shell("a", "b"), lambda: pyro.logs_service("a", "b", follow=True)):
         with pytest.raises(TypeError) as raised:

@@ -31,6 +31,30 @@ def test_list_environments(pyro):
     assert BASE in [entry["name"] for entry in pyro.list_environments()]
 
 
+def test_blocks_end_while_others_look(home):
+    """Whoever looks whether a workspace lives must not keep its directory from being removed."""
+    ended = threading.Event()
+
+    def look():
+        while not ended.wait(0.01):
+            Pyro().reap_expired()
+
+    def use():
+        for _ in range(3):
+            with Pyro().workspace(BASE, **SMALL) as made:
+                assert made.exec("true")["exit_code"] == 0
+
+    before = live_vms(home)
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        looking = [threads.submit(look) for _ in range(2)]
+        using = [threads.submit(use) for _ in range(2)]
+        concurrent.futures.wait(using)
+        ended.set()
+        for done in using + looking:
+            done.result()
+    assert live_vms(home) == before
+
+
 def test_20_threads_at_once(workspace):
     """Each command ends only when all of them run."""
     pyro = Pyro()
@@ -207,3 +231,12 @@ def test_asyncio_cancels_what_has_not_begun(monkeypatch, workspace):
 
     asyncio.run(cancel())
     assert workspace.exec("ls /tmp/begun")["exit_code"] != 0
+
+
+def test_asyncio_callback_that_raises_stop_iteration(workspace):
+    async def call():
+        async with AsyncPyro() as pyro:
+            await pyro.exec_workspace(workspace.id, command="echo x; sleep 100", on_output=lambda *_: next(iter(())))
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(asyncio.wait_for(call(), 60))

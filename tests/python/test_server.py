@@ -86,7 +86,7 @@ def test_the_server_ends_with_its_process(script, number):
 
 @pytest.mark.parametrize("words", [
     {"transport": "pigeon"}, {"allow_path": None}, {"allow_path": "/tmp"}, {"allow_path": [3]}, {"token_file": 3},
-    {"tools": "a\0b"}, {"tools": "some"}, {"transport": "streamable-http", "port": -1}, {"spare_seconds": "soon"},
+    {"allow_host_compat": "no"}, {"host": b"::"}, {"port": True}, {"tools": "a\0b"}, {"tools": "some"}, {"transport": "streamable-http", "port": -1}, {"spare_seconds": "soon"},
 ])  # fmt: skip
 def test_what_makes_no_sense(words):
     with pytest.raises(errors.PyroValueError) as raised:
