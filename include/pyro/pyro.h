@@ -86,7 +86,8 @@ int pyro_call(struct pyro_context *context, const char *operation, const char *p
               const struct pyro_observer *observer, char **ret_result_json,
               struct pyro_error *error);
 
-/* Whether pyro_call() would take these parameters; nothing is done. Returns 0, or -1 and `error`. */
+/* Whether pyro_call() would take these parameters; nothing is done. Returns 0, or -1 and `error`.
+ */
 int pyro_parameters_validate(const char *operation, const char *parameters_json,
                              struct pyro_error *error);
 
