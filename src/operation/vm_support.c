@@ -53,16 +53,19 @@ static int end_guest(struct pyro_context *context, const char *vm_id, struct pyr
     return pyro_error_hint(error, "try again when that has ended");
 }
 
+/* The row first: a directory that no row speaks of is tidied up by the next call if this one dies.
+ */
 int pyro_vm_remove(struct pyro_context *context, const char *vm_id, struct pyro_error *error)
 {
     struct pyro_store *store;
-    if (pyro_context_store(context, &store, error) < 0 || end_guest(context, vm_id, error) < 0)
+    if (pyro_context_store(context, &store, error) < 0 || end_guest(context, vm_id, error) < 0 ||
+        pyro_store_vm_delete(store, vm_id, NULL, error) < 0)
         return -1;
-    int r = pyro_bundle_remove(&context->home, vm_id);
+    int r = pyro_bundle_remove_patiently(&context->home, vm_id);
     if (r < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
                                     "cannot remove the directory of %s", vm_id);
-    return pyro_store_vm_delete(store, vm_id, NULL, error);
+    return 0;
 }
 
 static int refuse_workspace(const struct pyro_vm_record *record, const char *wish,

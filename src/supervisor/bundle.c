@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/detach.h"
 #include "base/fd.h"
 #include "base/lock.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "vm/host_cache.h"
 
 enum { ID_DIGITS = 32 };
@@ -144,6 +146,56 @@ int pyro_bundle_remove(const struct pyro_home *home, const char *vm_id)
         return -EINVAL;
     cleanup_close int rooms = open_rooms(home, 0);
     return rooms < 0 ? rooms : pyro_tree_remove_at(rooms, vm_id);
+}
+
+/* On disk; what is in it has no directories of size. */
+static uint64_t used_bytes(int directory)
+{
+    uint64_t bytes = 0;
+    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *entry;
+    struct stat status;
+    if (!stream) {
+        if (copy >= 0)
+            close(copy);
+        return 0;
+    }
+    while ((entry = readdir(stream))) {
+        if (fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+            bytes += (uint64_t)status.st_blocks * 512;
+    }
+    closedir(stream);
+    return bytes;
+}
+
+struct removal {
+    const struct pyro_home *home;
+    const char *vm_id;
+};
+
+static void remove_detached(void *userdata)
+{
+    const struct removal *removal = userdata;
+    pyro_bundle_remove(removal->home, removal->vm_id);
+}
+
+int pyro_bundle_remove_patiently(const struct pyro_home *home, const char *vm_id)
+{
+    enum { LARGE_BYTES = 64 << 20 }; /* less is removed faster than a process is made */
+    struct removal removal = {home, vm_id};
+    struct pyro_lock_wait wait = {0};
+    cleanup_close int directory = open_bundle(home, vm_id);
+    if (directory < 0 || used_bytes(directory) < LARGE_BYTES)
+        return pyro_bundle_remove(home, vm_id);
+    cleanup_close int lock = take_lock(directory, 0); /* so that nobody else tidies it up */
+    const int keep[] = {home->directory_fd, lock};
+    cleanup_close int ended = pyro_detach(remove_detached, &removal, keep, lock < 0 ? 1 : 2);
+    while (ended >= 0 && !pyro_fd_is_readable(ended)) {
+        if (!pyro_lock_wait_step(&wait))
+            return 0;
+    }
+    return pyro_bundle_remove(home, vm_id); /* nothing is there, or it is told why */
 }
 
 int pyro_bundle_log_directory(const char *vm_id)

@@ -76,6 +76,9 @@ int pyro_bundle_lock(int directory);
 bool pyro_bundle_is_live(const struct pyro_home *home, const char *vm_id);
 /* Removes the directory; one that is gone is fine. 0 or a negative errno. */
 int pyro_bundle_remove(const struct pyro_home *home, const char *vm_id);
+/* The same of one that no row speaks of any more. A large disk takes seconds to remove: a caller
+ * that is cancelled (base/lock.h) leaves the rest to a process of its own. */
+int pyro_bundle_remove_patiently(const struct pyro_home *home, const char *vm_id);
 
 /* Where a VM's logs go when $PYRO_LOG_DIR is set, for tests and for hunting a fault: a directory of
  * its own in there, made here, that outlives the VM. Returns a descriptor, or a negative errno

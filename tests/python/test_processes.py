@@ -1,5 +1,6 @@
 """Ctrl-C, forks, other interpreters, and what an import brings along."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -70,6 +71,26 @@ def test_ctrl_c_while_another_program_holds_the_store(script, workspace, home):
         assert interrupt(script(INTERRUPTED.format(call=call))) < WITHIN_SECONDS
         other.execute("COMMIT")
     assert workspace.exec("true")["exit_code"] == 0
+
+
+def test_ctrl_c_while_a_large_disk_is_removed(script, home):
+    made = Pyro().create_workspace(BASE, **SMALL)["workspace_id"]
+    Pyro().exec_workspace(made, command="dd if=/dev/zero of=large bs=1M count=400 oflag=direct", timeout_seconds=120)
+    process = script(INTERRUPTED.format(call=f'say(); pyro.delete_workspace("{made}")'))
+    assert process.stdout.readline() == "now\n"
+    time.sleep(0.05)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert float(process.communicate(timeout=60)[0].split()[-1]) - sent < WITHIN_SECONDS
+    deadline = time.monotonic() + 30
+    while (home / "vms" / f"vm-{made[3:]}").exists() and time.monotonic() < deadline:
+        Pyro().reap_expired()  # whoever comes next tidies up, if the interrupt came before there was anything to delete
+        time.sleep(0.05)
+        with contextlib.suppress(PyroError):
+            Pyro().delete_workspace(made)
+    with pytest.raises(PyroError, match="no workspace has the id"):
+        Pyro().status_workspace(made)
+    assert not (home / "vms" / f"vm-{made[3:]}").exists()
 
 
 def test_a_handler_of_the_programs_own_does_not_end_the_call(script, workspace):
