@@ -39,10 +39,9 @@ def _libexec() -> bytes:
 
 def _plain(value: Any) -> str:
     """Paths, which JSON does not know."""
-    path = os.fspath(value)
-    if not isinstance(path, str):
-        raise TypeError
-    return path
+    if isinstance(value, bytes) or not hasattr(value, "__fspath__"):
+        raise TypeError(type(value).__name__)
+    return os.fsdecode(value)
 
 
 def _check_numbers(value: Any) -> None:
@@ -71,8 +70,8 @@ def encode(operation: str, parameters: Mapping[str, Any]) -> str:
     for name, value in parameters.items():
         try:
             members.append(f'"{name}": {_encode_value(value)}')
-        except TypeError:
-            message = f"{operation}: {name} is or holds what pyro cannot take: {type(value).__name__}"
+        except TypeError as error:
+            message = f"{operation}: {name} is or holds what pyro cannot take: {error}"
             hint = "give str, int, float, bool, None, a path, or lists and dicts of them; bytes need .decode() first"
             raise make_error("invalid_parameter", message, hint, name) from None
         except (ValueError, RecursionError) as error:

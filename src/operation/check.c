@@ -28,14 +28,19 @@ struct subject {
     struct pyro_problems *problems;
 };
 
+static bool has_nul(const json_t *value)
+{
+    return strlen(json_string_value(value)) != json_string_length(value);
+}
+
 /* The value as it may stand in a message: valid UTF-8, no control characters, not long. To be
  * freed. */
 static char *show(const json_t *value)
 {
     enum { LONGEST = 60 };
-    cleanup_free char *text = json_is_string(value)
-                                  ? strndup(json_string_value(value), LONGEST + 1)
-                                  : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    bool is_plain = json_is_string(value) && !has_nul(value);
+    cleanup_free char *text = is_plain ? strndup(json_string_value(value), LONGEST + 1)
+                                       : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     if (!text)
         return NULL;
     bool cut = strlen(text) > LONGEST;
@@ -44,7 +49,7 @@ static char *show(const json_t *value)
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = '?';
     }
-    if (!shown || !json_is_string(value))
+    if (!shown || !is_plain)
         return shown;
     char *quoted = pyro_text_format("'%s%s'", shown, cut ? "…" : "");
     free(shown);
@@ -126,11 +131,6 @@ static bool is_utf8(const json_t *value)
     size_t size = json_string_length(value), valid_size = 0;
     cleanup_free char *valid = pyro_text_to_utf8(json_string_value(value), size, &valid_size);
     return valid && valid_size == size && memcmp(valid, json_string_value(value), size) == 0;
-}
-
-static bool has_nul(const json_t *value)
-{
-    return strlen(json_string_value(value)) != json_string_length(value);
 }
 
 static json_t *check_string(const struct subject *subject, const json_t *value)

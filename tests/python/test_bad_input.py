@@ -82,6 +82,11 @@ def test_words_that_do_not_belong(pyro, what):
     assert isinstance(raised.value, PyroError) and raised.value.code == "invalid_parameter"
 
 
+def test_what_is_inside_of_a_list_is_named(pyro):
+    with pytest.raises(ValueError, match="command is or holds what pyro cannot take: bytes"):
+        pyro.run_in_vm(BASE, command=[b"ls"])
+
+
 def test_none_is_no_number(pyro):
     for name in ("mem_mib", "vcpu_count", "network"):
         with pytest.raises(TypeError, match=f"{name} must not be None") as raised:
