@@ -22,7 +22,7 @@ from concurrent import futures
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 USER = "pyro-test"
 FUZZ_SECONDS = 10
-STREAMS_AT_ONCE = 3  # a guest test waits half of its time
+STREAMS_AT_ONCE = 3  # they keep two processors busy
 # What does not depend on who asks, or takes long, runs as one of the two.
 ONCE_AS_USER = (
     "test_something_real.py", "test_template_identity.py", "test_services.py", "test_shells.py", "test_mcp_spare.py", "test_mcp_config.py",

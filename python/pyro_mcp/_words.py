@@ -28,10 +28,9 @@ def operation(name: str) -> Callable[[Method], Method]:
         code: CodeType = method.__code__
         names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
         positional = names[: code.co_argcount - 1]
-        known = frozenset(names)
-        required = known - set(method.__kwdefaults__ or ()) - set(positional[len(positional) - len(method.__defaults__ or ()) :])
-
         defaults: dict[str, Any] = method.__kwdefaults__ or {}
+        known = frozenset(names)
+        required = known - defaults.keys()  # what is positional has no default
 
         def check(words: tuple[Any, ...], keywords: dict[str, Any]) -> None:
             given = dict(zip(positional, words), **keywords)
