@@ -98,6 +98,7 @@ def workspace(pyro):
     yield make
     for one in made:
         one.delete()
+    pyro.settle()  # of a shape that is not in SHAPES
     pyro.assert_nothing_left()
 
 
