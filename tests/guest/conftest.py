@@ -6,6 +6,7 @@ PYRO_TEST_HOME    a home to use and keep; without it, one is made and removed
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -235,9 +236,24 @@ def home():
         shutil.rmtree(path, ignore_errors=True)
 
 
+def copy_pulled(home):
+    """Several runs share one pull of debian:12-base: the first of them does it, all copy it."""
+    shared = os.environ.get("PYRO_TEST_PULLED")
+    slug = "environments/debian-12-base"
+    if not shared or (home / slug).exists():
+        return
+    pathlib.Path(shared).mkdir(mode=0o700, exist_ok=True)
+    with open(pathlib.Path(shared) / "test.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = Pyro(shared, tempfile.gettempdir()).run("env", "pull", BASE, timeout=900, env=COLD)
+        assert result.returncode == 0, result.stderr.decode()
+    shutil.copytree(pathlib.Path(shared) / slug, home / slug, copy_function=shutil.copy2)
+
+
 @pytest.fixture(scope="session")
 def base(home):
     """debian:12-base, installed once, with the templates of SHAPES."""
+    copy_pulled(home)
     pyro = Pyro(home, tempfile.gettempdir())
     result = pyro.run("env", "pull", BASE, timeout=900)
     assert result.returncode == 0, result.stderr.decode()

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -98,18 +99,39 @@ def test_an_unreachable_mirror_is_told(empty):
     assert installations(empty) == [] and not list(empty.home.glob("environments/.pull*"))
 
 
-def test_two_pulls_at_once_do_the_work_once(empty):
+def damaged_copy(pyro, home, file):
+    """The environment in a home of its own, one of its files changed; which one."""
+    entry = pyro.json("env", "inspect", BASE, env={"PYRO_HOME": str(home)})
+    victim = pyro.home / "environments/debian-12-base" / pathlib.Path(entry.get(file) or file).name
+    shutil.copytree(home / "environments/debian-12-base", victim.parent, copy_function=shutil.copy2)
+    with open(victim, "r+b") as opened:
+        opened.seek(1000)
+        opened.write(b"damage")
+    return victim.name
+
+
+@pytest.mark.parametrize("file", ["kernel_image", "modules.cpio"])
+def test_a_damaged_environment_is_told(base, empty, home, file):
+    name = damaged_copy(empty, home, file)
+    result = empty.run("run", BASE, "--", "true")
+    assert result.returncode == 125 and name.encode() in result.stderr
+    assert b"pyro env pull" in result.stderr
+    listed = {e["name"]: e for e in empty.json("env", "list")["environments"]}
+    assert listed[BASE]["installed"] is False
+    empty.assert_nothing_left()
+
+
+def test_two_pulls_at_once_repair_it_once(base, empty, home):
     """And the environment they bring is good: a guest starts from it."""
-    one = empty.popen("env", "pull", BASE)
-    two = empty.popen("run", BASE, "--verbose", "--", "echo", "up")
-    out_one, err_one = one.communicate(timeout=600)
-    out_two, err_two = two.communicate(timeout=600)
+    damaged_copy(empty, home, "kernel_image")
+    one, two = (empty.popen("env", "pull", BASE) for _ in range(2))
+    (_, err_one), (_, err_two) = (pull.communicate(timeout=600) for pull in (one, two))
     assert (one.returncode, two.returncode) == (0, 0), (err_one, err_two)
-    assert out_two == b"up\n"
     assert b"phase=waiting" in err_one + err_two
     built = [err for err in (err_one, err_two) if b"phase=image" in err]
     assert len(built) == 1
     assert installations(empty) == ["debian-12-base"]
+    assert empty.guest("echo", "up").stdout == b"up\n"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="mounting a small file system needs root")

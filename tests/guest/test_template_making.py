@@ -60,11 +60,9 @@ def victim(own, process, name):
     return own.process(name)
 
 
-KILLS = [
-    ("pyro", "boot"), ("pyro", "warming"), ("pyro", "freezing"), ("pyro", "installing"),
-    ("pyro-template", "boot"), ("pyro-template", "freezing"), ("pyro-template", "installing"),
-    ("pyro-supervisor", "boot"), ("pyro-supervisor", "freezing"),
-    ("bwrap", "warming"), ("qemu-system", "boot"), ("qemu-system", "freezing"),
+KILLS = [  # each process, at each step
+    ("pyro", "boot"), ("pyro", "installing"), ("pyro-template", "boot"), ("pyro-template", "freezing"),
+    ("pyro-supervisor", "freezing"), ("bwrap", "warming"), ("qemu-system", "boot"),
 ]  # fmt: skip
 
 
