@@ -107,12 +107,12 @@ int pyro_bundle_create(const struct pyro_home *home, const char *vm_id, int *ret
 
 static int open_bundle(const struct pyro_home *home, const char *vm_id)
 {
+    char path[sizeof("vms/") + PYRO_VM_ID_SIZE];
     if (!pyro_vm_id_is_valid(vm_id))
         return -ENOENT;
-    cleanup_close int rooms = open_rooms(home, 0);
-    if (rooms < 0)
-        return rooms;
-    int directory = openat(rooms, vm_id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    snprintf(path, sizeof(path), "vms/%s", vm_id);
+    int directory =
+        openat(home->directory_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return directory < 0 ? -errno : directory;
 }
 

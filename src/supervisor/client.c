@@ -20,19 +20,21 @@
 #include "wire/frame.h"
 
 enum {
+    READ_FIRST = 4096,
     STOP_WAIT_MS = 15 * 1000, /* longer than the guest is given to power off */
     STOP_AT_ONCE_WAIT_MS = 5 * 1000,
 };
 
+/* Takes over a descriptor that does not block. */
 static struct pyro_client *create(int fd, const struct pyro_home *home, const char *vm_id)
 {
     struct pyro_client *client = calloc(1, sizeof(*client));
-    if (!client || pyro_fd_set_nonblocking(fd) < 0) {
-        free(client);
+    if (!client) {
         close(fd);
         return NULL;
     }
     client->fd = fd;
+    client->read_most = READ_FIRST;
     client->home = home;
     client->progress_ms = pyro_now_ms(); /* what is over in a moment needs no report */
     snprintf(client->vm_id, sizeof(client->vm_id), "%s", vm_id);
@@ -118,7 +120,9 @@ int pyro_client_spawn(const struct pyro_home *home, const char *vm_id,
     int ends[2];
     int r = pyro_fd_pair(ends);
     if (r == 0) {
-        r = spawn(home, vm_id, ends[1], holds);
+        r = pyro_fd_set_nonblocking(ends[0]);
+        if (r == 0)
+            r = spawn(home, vm_id, ends[1], holds);
         close(ends[1]);
         if (r == 0)
             *ret_client = create(ends[0], home, vm_id);

@@ -96,11 +96,13 @@ static void take_frame(struct pyro_client *client, struct exec_wait *wait,
 
 int pyro_client_receive(struct pyro_client *client, struct exec_wait *wait)
 {
-    long got = pyro_buffer_read(&client->in, client->fd, 2 * PYRO_FRAME_SIZE_MAX);
+    long got = pyro_buffer_read(&client->in, client->fd, client->read_most);
     if (got == -EAGAIN)
         return 0;
     if (got <= 0)
         return got == 0 ? -EPIPE : (int)got;
+    if ((size_t)got == client->read_most)
+        client->read_most = MIN(4 * client->read_most, (size_t)2 * PYRO_FRAME_SIZE_MAX);
     client->heard = true;
     struct pyro_frame frame;
     int r;

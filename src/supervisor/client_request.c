@@ -65,6 +65,9 @@ int pyro_client_request(struct pyro_client *client, const json_t *request, const
     if (r == -EMSGSIZE)
         return pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
                               "what is asked is longer than %d KiB", REQUEST_MAX / 1024);
+    /* At once, so that it lies there when the supervisor lets us in. What does not go is the turns'
+     * to send, and to judge. */
+    pyro_buffer_write(&client->out, client->fd);
     while (r == 0 && client->asked && !client->stopped && !client->failed)
         r = pyro_client_turn(client, observer, NULL);
     if (r != 0 || client->asked)

@@ -62,7 +62,7 @@ void serve_send(struct client *client, int queued)
     flush(client);
 }
 
-static void send_state(struct client *client)
+static int queue_state(struct client *client)
 {
     struct supervisor *supervisor = client->supervisor;
     struct pyro_state state = {.phase = supervisor->frozen                    ? PYRO_PHASE_FROZEN
@@ -70,9 +70,8 @@ static void send_state(struct client *client)
                                         : supervisor->state == STATE_RUNNING  ? PYRO_PHASE_RUNNING
                                                                               : PYRO_PHASE_BOOTING};
     memcpy(state.boot_json, supervisor->boot_json, sizeof(supervisor->boot_json));
-    serve_send(client, supervisor->failure.code
-                           ? pyro_failure_pack(&client->out, &supervisor->failure)
-                           : pyro_state_pack(&client->out, &state));
+    return supervisor->failure.code ? pyro_failure_pack(&client->out, &supervisor->failure)
+                                    : pyro_state_pack(&client->out, &state);
 }
 
 static int stop(struct client *client, const struct pyro_frame *frame)
@@ -172,11 +171,21 @@ void serve_state(struct supervisor *supervisor)
     struct client *next;
     for (struct client *client = supervisor->clients; client; client = next) {
         next = client->next;
-        send_state(client);
+        serve_send(client, queue_state(client));
         if (client->is_held && take_frames(client) < 0)
             shutdown(client->source.fd, SHUT_RDWR);
         flush(client);
     }
+}
+
+/* False when that was the last of the client. */
+static bool receive(struct client *client)
+{
+    long got = pyro_buffer_read(&client->in, client->source.fd, PYRO_FRAME_SIZE_MAX);
+    if (got == -EAGAIN || (got > 0 && take_frames(client) == 0))
+        return true;
+    drop(client);
+    return false;
 }
 
 static void ready_io(struct pyro_source *source, uint32_t events)
@@ -184,21 +193,17 @@ static void ready_io(struct pyro_source *source, uint32_t events)
     struct client *client = source->userdata;
     if (events & EPOLLOUT)
         flush(client);
-    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-        return;
-    long got = pyro_buffer_read(&client->in, source->fd, PYRO_FRAME_SIZE_MAX);
-    if (got == -EAGAIN)
-        return;
-    if (got <= 0 || take_frames(client) < 0)
-        drop(client);
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        receive(client);
 }
 
-int serve_add(struct supervisor *supervisor, int fd, bool is_owner)
+/* Takes over a descriptor that does not block. What it hears first is queued. */
+static int add(struct supervisor *supervisor, int fd, bool is_owner, struct client **ret_client)
 {
     struct client *client = calloc(1, sizeof(*client));
-    int r = client ? pyro_fd_set_nonblocking(fd) : -ENOMEM;
-    if (r == 0)
-        r = pyro_source_add(&supervisor->loop, &client->source, fd, EPOLLIN, ready_io, client);
+    int r = client
+                ? pyro_source_add(&supervisor->loop, &client->source, fd, EPOLLIN, ready_io, client)
+                : -ENOMEM;
     if (r < 0) {
         free(client);
         close(fd);
@@ -213,8 +218,23 @@ int serve_add(struct supervisor *supervisor, int fd, bool is_owner)
     supervisor->clients = client;
     if (++supervisor->client_count >= CLIENTS_MAX)
         pyro_source_set(&supervisor->listener, 0); /* others wait until one has gone */
-    send_state(client);
+    if (queue_state(client) < 0)
+        shutdown(fd, SHUT_RDWR);
+    *ret_client = client;
     return 0;
+}
+
+int serve_add(struct supervisor *supervisor, int fd, bool is_owner)
+{
+    struct client *client;
+    int r = pyro_fd_set_nonblocking(fd);
+    if (r < 0)
+        close(fd);
+    else
+        r = add(supervisor, fd, is_owner, &client);
+    if (r == 0)
+        flush(client);
+    return r;
 }
 
 static bool is_same_user(int fd)
@@ -234,10 +254,14 @@ static void incoming(struct pyro_source *source, uint32_t events)
         pyro_source_set(source, 0);
     if (fd < 0)
         return;
-    if (is_same_user(fd))
-        serve_add(source->userdata, fd, false);
-    else
+    if (!is_same_user(fd)) {
         close(fd);
+        return;
+    }
+    /* Most ask at once: then the answer goes the way of the first words. */
+    struct client *client;
+    if (add(supervisor, fd, false, &client) == 0 && receive(client))
+        flush(client);
 }
 
 int serve_open(struct supervisor *supervisor)
@@ -272,7 +296,7 @@ static void close_listener(struct supervisor *supervisor)
         return;
     pyro_source_remove(&supervisor->listener);
     while (supervisor->client_count < CLIENTS_MAX &&
-           (fd = accept4(supervisor->listener.fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+           (fd = accept4(supervisor->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
         if (is_same_user(fd))
             serve_add(supervisor, fd, false);
         else
