@@ -4,7 +4,8 @@
     bench/session.py [-n ROUNDS] [--mib N]     writes bench/results/session.json and prints a table
 
 Every figure is a ratio of two things done in the same run, in turns where they are short: trust the ratios. Calls are made
-through the library, as the MCP server and the Python package make them; what the commands cost is told beside them.
+through the library, as the MCP server and the Python package make them; keys are typed by a program in C (keys.c), and what
+Python and the commands add is told beside that.
 """
 
 import argparse
@@ -34,6 +35,9 @@ class Bench:
         program = place / "session"
         subprocess.run(["musl-gcc", "-O2", "-static", "-o", program, common.ROOT / "bench" / "session.c"], check=True)
         self.pyro.run("workspace", "exec", self.id, "--", "sh", "-c", "cat >/tmp/session && chmod +x /tmp/session", input=program.read_bytes())
+        self.home, self.keys = home, place / "keys"
+        subprocess.run(["cc", "-O2", f"-I{common.ROOT / 'include'}", "-o", self.keys, common.ROOT / "bench" / "keys.c",
+                        common.BUILD / "libpyro.so.2", f"-Wl,-rpath,{common.BUILD}"], check=True)  # fmt: skip
 
     def guest(self, *words):
         """Seconds, a list, of what the program in the guest measured."""
@@ -50,20 +54,26 @@ class Bench:
         self.api.close()
 
 
+def type_by_program(bench, rounds):
+    shell = bench.shell()
+    cursor = bench.api.call("shell_read", **shell, wait_for_idle_ms=2000)["next_cursor"]
+    words = [bench.keys, bench.home, common.BUILD, *shell.values(), cursor, rounds]
+    told = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=True).stdout
+    bench.api.call("shell_close", **shell)
+    return [int(line) / 1e6 for line in told.split()]
+
+
 def type_keys(bench, write, read, rounds):
     shell = bench.shell()
     cursor = bench.api.call("shell_read", **shell, wait_for_idle_ms=2000)["next_cursor"]
     seconds = []
-    for number in range(rounds):
+    for _ in range(rounds):
         started = time.monotonic()
         write(shell, "x")
         part = read(shell, cursor)
         seconds.append(time.monotonic() - started)
         assert "x" in part["output"], part
         cursor = part["next_cursor"]
-        if number % 50 == 49:
-            bench.api.call("shell_write", **shell, input="\x15", append_newline=False)
-            cursor = bench.api.call("shell_read", **shell, cursor=cursor, wait_for_idle_ms=200)["next_cursor"]
     bench.api.call("shell_close", **shell)
     return seconds
 
@@ -81,14 +91,15 @@ def echoing(bench, rounds):
     def read_command(shell, cursor):
         return bench.pyro.json("workspace", "shell", "read", *shell.values(), "--cursor", str(cursor), "--wait-ms", "10000")
 
-    ours, own, bare, commands = [], [], [], []
+    ours, own, bare, python, commands = [], [], [], [], []
     for _ in range(rounds):
-        ours += type_keys(bench, write, read, 50)
+        ours += type_by_program(bench, 50)
         own += bench.guest("env", "TERM=xterm-256color", "/tmp/session", "echo", "50", "bash", "-l")
         bare += bench.guest("/tmp/session", "echo", "50", "cat")
+        python += type_keys(bench, write, read, 50)
         commands += type_keys(bench, write_command, read_command, 10)
     return {"ours": common.summary(ours), "guest": common.summary(own), "guest_without_a_shell": common.summary(bare),
-            "by_commands": common.summary(commands), "ratio": round(statistics.median(ours) / statistics.median(own), 2)}  # fmt: skip
+            "by_python": common.summary(python), "by_commands": common.summary(commands), "ratio": round(statistics.median(ours) / statistics.median(own), 2)}  # fmt: skip
 
 
 def printing(bench, rounds, mib):
