@@ -167,7 +167,7 @@ class Stream:
 
 
 def run_streams(makers):
-    """What `makers` yield, some at once, those that take longest first."""
+    """What `makers` yield, some at once, those that take or wait longest first."""
     with tempfile.TemporaryDirectory(prefix="pyro-test-") as name:
         place = pathlib.Path(name)
         place.chmod(0o755)
@@ -207,14 +207,14 @@ def guest(place):
         theirs = place / "user"
         theirs.mkdir()
         prefix = as_user(theirs)
+    mine = files - set(ONCE_AS_USER) if prefix else files
+    for name, some in split(mine):
+        yield Stream(f"guest tests as the caller, {name}", place / name, tests, some)
     if prefix:
         env = {"HOME": pwd.getpwnam(USER).pw_dir, "USER": USER, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8",
                "PYRO_TEST_BUILD": str(theirs)}  # fmt: skip
         for name, some in split(files - set(ONCE_AS_CALLER)):
             yield Stream(f"guest tests as {USER}, {name}", theirs / name, theirs / "guest", some, env, prefix)
-        files -= set(ONCE_AS_USER)
-    for name, some in split(files):
-        yield Stream(f"guest tests as the caller, {name}", place / name, tests, some)
 
 
 def split(files):

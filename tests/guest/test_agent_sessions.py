@@ -195,7 +195,8 @@ def test_probes_of_a_web_server(guest):
     server = ("perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 5, LocalPort => 8000, ReuseAddr => 1) or die; while ($c = $s->accept) "
               "{ ($said) = <$c> =~ m{^GET /(\\S+)}; $said =~ tr/_/ /; print $c \"$said\\r\\n\\r\\n\"; close $c }'")  # fmt: skip
     stream, _ = guest.start("sh", "-c", server, whole=True)
-    assert probe(guest, "tcp", "localhost:8000", limit=20000) == (0, "")
+    came_up = probe(guest, "tcp", "localhost:8000", limit=60000)
+    assert came_up == (0, ""), (came_up, bytes(guest.results[stream].stderr), guest.results[stream].over)
     for answer, status in (("HTTP/1.0_204_No_Content", 0), ("HTTP/1.1_302_Found", 0), ("HTTP/1.1_503_No", 1), ("SSH-2.0", 1)):
         got, said = probe(guest, "http", f"http://127.0.0.1:8000/{answer}", limit=20000 if status == 0 else 500)
         assert got == status, said
