@@ -13,9 +13,8 @@ struct pyro_client {
     const struct pyro_home *home;
     char vm_id[PYRO_VM_ID_SIZE];
     struct pyro_buffer in, out;
-    size_t
-        read_most; /* at a time: grows with what comes, for most that is asked has a short answer */
-    bool heard;    /* the supervisor said something: it let this client in */
+    size_t read_most; /* at a time; grows, for most answers are short */
+    bool heard;       /* the supervisor said something: it let this client in */
     bool running, stopped, frozen, kept;
     bool failed; /* a FAILURE came, it is in `failure` */
     struct pyro_failure failure;

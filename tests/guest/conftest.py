@@ -2,6 +2,7 @@
 
 PYRO_TEST_BUILD   directory with pyro, pyro-supervisor, pyro-agent, libpyro.so (default: build/)
 PYRO_TEST_HOME    a home to use and keep; without it, one is made and removed
+PYRO_TEST_PULLED  a home that several runs share for their one pull of debian:12-base
 """
 
 import contextlib
