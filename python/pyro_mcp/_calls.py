@@ -93,6 +93,20 @@ def make_eventfd() -> int:
         raise make_error("system", f"cannot make an eventfd: {error.strerror}", "", "", error.errno or 0) from None
 
 
+class Methods:
+    """What the families of operations call through."""
+
+    def _call(self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None) -> Any:
+        raise NotImplementedError
+
+
+class AsyncMethods:
+    """The same for methods that are awaited."""
+
+    async def _call(self, operation: str, parameters: Mapping[str, Any], on_output: OnOutput | None = None) -> Any:
+        raise NotImplementedError
+
+
 class Caller:
     """What a Pyro calls with. It holds no resource: each call opens what it needs and closes it, so threads, forked
     processes and interpreters may share or copy it as they like."""

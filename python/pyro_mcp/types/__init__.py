@@ -1,0 +1,100 @@
+"""The shapes of what methods take and return, a module for each family.
+
+Written by tests/check_python.py --write from the operation table; do not edit.
+Times are epoch seconds, durations milliseconds, sizes bytes; the unit ends the name."""
+
+from .environments import (
+    CatalogEntry,
+    Environment,
+    EnvironmentList,
+    Pruned,
+    PrunedItem,
+    Template,
+)
+from .progress import Progress
+from .services import (
+    CommandReadiness,
+    FileReadiness,
+    HttpReadiness,
+    Readiness,
+    ServiceList,
+    ServiceLogs,
+    ServiceRecord,
+    StoppedService,
+    TcpReadiness,
+)
+from .shells import (
+    ClosedShell,
+    ShellInput,
+    ShellOutput,
+    ShellRecord,
+    ShellSignal,
+)
+from .vms import (
+    Cleanup,
+    CommandResult,
+    NetworkInfo,
+    Reaped,
+    VMDeleted,
+    VMRecord,
+)
+from .workspaces import (
+    DiffEntry,
+    DiffSummary,
+    LastCommand,
+    LogEntry,
+    SkippedEntry,
+    WorkspaceCommandResult,
+    WorkspaceDeleted,
+    WorkspaceDiff,
+    WorkspaceExport,
+    WorkspaceLogs,
+    WorkspaceRecord,
+    WorkspaceSeed,
+    WorkspaceSync,
+    WorkspaceSyncPush,
+)
+
+__all__ = [
+    "CatalogEntry",
+    "Cleanup",
+    "ClosedShell",
+    "CommandReadiness",
+    "CommandResult",
+    "DiffEntry",
+    "DiffSummary",
+    "Environment",
+    "EnvironmentList",
+    "FileReadiness",
+    "HttpReadiness",
+    "LastCommand",
+    "LogEntry",
+    "NetworkInfo",
+    "Progress",
+    "Pruned",
+    "PrunedItem",
+    "Readiness",
+    "Reaped",
+    "ServiceList",
+    "ServiceLogs",
+    "ServiceRecord",
+    "ShellInput",
+    "ShellOutput",
+    "ShellRecord",
+    "ShellSignal",
+    "SkippedEntry",
+    "StoppedService",
+    "TcpReadiness",
+    "Template",
+    "VMDeleted",
+    "VMRecord",
+    "WorkspaceCommandResult",
+    "WorkspaceDeleted",
+    "WorkspaceDiff",
+    "WorkspaceExport",
+    "WorkspaceLogs",
+    "WorkspaceRecord",
+    "WorkspaceSeed",
+    "WorkspaceSync",
+    "WorkspaceSyncPush",
+]
