@@ -5,6 +5,7 @@
 #include "base/lock.h"
 #include "base/text.h"
 #include "operation/operation.h"
+#include "supervisor/client.h"
 
 enum { PARAMETERS_SIZE_MAX = 16 * 1024 * 1024 };
 
@@ -29,6 +30,7 @@ void pyro_close(struct pyro_context *context)
 {
     if (!context)
         return;
+    pyro_client_destroy(context->client);
     pyro_store_close(context->store);
     pyro_home_finish(&context->home);
     free(context);

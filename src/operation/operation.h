@@ -85,6 +85,7 @@ enum pyro_output_kind {
 };
 
 struct pyro_context;
+struct pyro_client;
 
 /* `parameters` is checked and complete: defaults are filled in. Returns 0 and a new object, or -1.
  */
@@ -144,7 +145,8 @@ json_t *pyro_operation_table_to_json(void);
 /* What a handler works with. */
 struct pyro_context {
     struct pyro_home home;
-    struct pyro_store *store; /* NULL until pyro_context_store() */
+    struct pyro_store *store;   /* NULL until pyro_context_store() */
+    struct pyro_client *client; /* session_ask.c: kept from request to request; NULL: none */
     /* What a front has opened itself in place of the parameter that is a host path: the source, or
      * the output's directory. Borrowed; -1: the path is used as it is. */
     int host_fd;

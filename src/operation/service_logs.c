@@ -116,7 +116,7 @@ static int follow(struct reading *reading, struct pyro_error *error)
         if (r == 0 && runs)
             r = pyro_session_watch(&watch, reading->positions, UINT64_MAX, error);
     }
-    pyro_client_destroy(watch.client);
+    pyro_session_unwatch(&watch);
     return r;
 }
 

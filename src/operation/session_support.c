@@ -1,7 +1,6 @@
 #include "operation/session_support.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,27 +119,6 @@ int pyro_session_result(enum pyro_session_kind kind, const json_t *parameters, c
     return 0;
 }
 
-int pyro_session_ask(struct pyro_context *context, const json_t *parameters, json_t *request,
-                     const struct pyro_attached *attached, const struct pyro_observer *observer,
-                     json_t **ret_answer, struct pyro_error *error)
-{
-    struct pyro_client *client;
-    cleanup_json json_t *asked = request;
-    const struct pyro_buffer *bytes = attached ? attached->bytes : NULL;
-    int r;
-    if (!asked)
-        return pyro_error_no_memory(error);
-    if (pyro_workspace_connect(context, parameters, &client, error) < 0)
-        return -1;
-    if (attached && attached->exec)
-        r = pyro_client_request_exec(client, asked, attached->exec, observer, ret_answer, error);
-    else
-        r = pyro_client_request(client, asked, bytes ? pyro_buffer_data(bytes) : NULL,
-                                bytes ? bytes->size : 0, observer, ret_answer, error);
-    pyro_client_destroy(client);
-    return r;
-}
-
 json_t *pyro_sessions_to_json(const struct pyro_context *context, const char *vm_id,
                               const char *workspace_id, enum pyro_session_kind kind, bool is_live)
 {
@@ -178,64 +156,4 @@ int pyro_sessions_count_running(const json_t *records)
 char *pyro_guest_directory(const char *path)
 {
     return *path == '/' ? strdup(path) : pyro_text_format(PYRO_WORKSPACE_PATH "/%s", path);
-}
-
-static json_t *watch_request(const struct pyro_session_watch *watch, const uint64_t *positions,
-                             uint64_t timeout_ms)
-{
-    enum { MOST_MS = 600 * 1000 };
-    bool is_service = watch->session->kind == PYRO_SESSION_SERVICE;
-    json_t *list = json_array();
-    for (size_t i = 0; i < (is_service ? 2 : 1); i++)
-        json_array_append_new(list, json_integer((json_int_t)MAX(positions[i], watch->known[i])));
-    return json_pack("{s:s, s:s, s:o, s:I}", "request",
-                     is_service ? "service_watch" : "shell_watch", "name", watch->session->name,
-                     "positions", list, "wait_ms", (json_int_t)MIN(timeout_ms, (uint64_t)MOST_MS));
-}
-
-/* One that is told of is as fresh as can be; of one that has ended the files tell. */
-static int take_answer(struct pyro_session_watch *watch, const json_t *answer,
-                       struct pyro_error *error)
-{
-    json_t *record = json_object_get(answer, "record");
-    const json_t *positions = json_object_get(answer, "positions");
-    if (!record)
-        return pyro_session_refresh(watch->context, watch->session, error);
-    for (size_t i = 0; i < ARRAY_SIZE(watch->known); i++)
-        watch->known[i] = (uint64_t)json_integer_value(json_array_get(positions, i));
-    json_decref(watch->session->record);
-    watch->session->record = json_incref(record);
-    return 0;
-}
-
-/* Its guest is gone, which its bundle's lock tells, or there are too many clients: one looks again
- * a little later. */
-static int look_later(struct pyro_session_watch *watch, uint64_t timeout_ms,
-                      struct pyro_error *error)
-{
-    enum { AGAIN_MS = 20 };
-    struct pollfd polled = {.fd = watch->observer ? watch->observer->cancel_fd : -1,
-                            .events = POLLIN};
-    if (poll(&polled, 1, (int)MIN(timeout_ms, (uint64_t)AGAIN_MS)) > 0)
-        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
-    return pyro_session_refresh(watch->context, watch->session, error);
-}
-
-int pyro_session_watch(struct pyro_session_watch *watch, const uint64_t *positions,
-                       uint64_t timeout_ms, struct pyro_error *error)
-{
-    struct pyro_error why = PYRO_ERROR_INIT;
-    cleanup_json json_t *answer = NULL;
-    cleanup_json json_t *asked = watch_request(watch, positions, timeout_ms);
-    if (!asked)
-        return pyro_error_no_memory(error);
-    if (!watch->client &&
-        pyro_client_connect(&watch->context->home, watch->session->vm_id, &watch->client, NULL) < 0)
-        return look_later(watch, timeout_ms, error);
-    if (pyro_client_request(watch->client, asked, NULL, 0, watch->observer, &answer, &why) == 0)
-        return take_answer(watch, answer, error);
-    pyro_client_destroy(steal_pointer(&watch->client));
-    if (why.code == PYRO_ERROR_CANCELLED)
-        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
-    return look_later(watch, timeout_ms, error);
 }

@@ -71,7 +71,7 @@ int pyro_sessions_count_running(const json_t *records);
  * out of memory. */
 char *pyro_guest_directory(const char *path);
 
-/* Waiting for something new of a session: its workspace's supervisor tells. */
+/* session_ask.c: waiting for something new of a session: its workspace's supervisor tells. */
 struct pyro_session_watch {
     struct pyro_context *context;
     struct pyro_session *session; /* its record is renewed */
@@ -83,8 +83,9 @@ struct pyro_session_watch {
 /* Waits until one of its logs is longer than the caller knows, it has ended, or `timeout_ms` are
  * over. `positions` are the ends of its logs: stdout and stderr of a service, the one of a shell.
  * 0, or PYRO_ERROR_CANCELLED. A start with the first three members; follow with
- * pyro_client_destroy(watch.client). */
+ * pyro_session_unwatch(). */
 int pyro_session_watch(struct pyro_session_watch *watch, const uint64_t *positions,
                        uint64_t timeout_ms, struct pyro_error *error);
+void pyro_session_unwatch(struct pyro_session_watch *watch);
 
 #endif

@@ -16,6 +16,7 @@ struct reading {
     struct pyro_session session;
     const struct pyro_observer *observer;
     uint64_t cursor, most;
+    struct pyro_log_reader log;
     struct pyro_log_part part;
 };
 
@@ -24,12 +25,13 @@ static bool runs(const struct reading *reading)
     return pyro_session_is_running(reading->session.record);
 }
 
-/* The record was read before: if that says it is over, all it showed is there. */
-static int look(struct reading *reading, struct pyro_error *error)
+/* The record was read before: if that says it is over, all it showed is there. `known_end`: as the
+ * supervisor told, or 0. */
+static int look(struct reading *reading, uint64_t known_end, struct pyro_error *error)
 {
     pyro_log_part_finish(&reading->part);
-    int r = pyro_log_read(reading->session.directory, "output", PYRO_LOG_CHARACTERS,
-                          reading->cursor, reading->most, &reading->part);
+    int r = pyro_log_reader_read(&reading->log, reading->cursor, reading->most, known_end,
+                                 &reading->part);
     return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
                                         "cannot read what the shell showed")
                  : 0;
@@ -64,14 +66,14 @@ static int wait(struct reading *reading, uint64_t wait_ms, uint64_t idle_ms,
             break;
         r = pyro_session_watch(&watch, &end, until - now, error);
         if (r == 0)
-            r = look(reading, error);
+            r = look(reading, watch.known[0], error);
         if (r < 0)
             break;
         now = pyro_now_ms();
         changed = reading->part.end > end ? now : changed;
         end = reading->part.end;
     }
-    pyro_client_destroy(watch.client);
+    pyro_session_unwatch(&watch);
     return r;
 }
 
@@ -125,7 +127,7 @@ static int run(struct reading *reading, const json_t *parameters, json_t **ret_r
 {
     uint64_t wait_ms = (uint64_t)pyro_json_integer(parameters, "wait_ms", 0);
     uint64_t idle_ms = (uint64_t)pyro_json_integer(parameters, "wait_for_idle_ms", 0);
-    if (look(reading, error) < 0 || check_cursor(reading, error) < 0)
+    if (look(reading, 0, error) < 0 || check_cursor(reading, error) < 0)
         return -1;
     bool some = reading->part.end > reading->cursor;
     if (runs(reading) && (idle_ms > 0 || (wait_ms > 0 && !some)) &&
@@ -143,9 +145,11 @@ PYRO_HANDLER(shell_read)
                               .cursor = (uint64_t)pyro_json_integer(parameters, "cursor", 0),
                               .most = (uint64_t)pyro_json_integer(parameters, "max_chars", 65536)};
     int r = pyro_session_find(context, parameters, PYRO_SESSION_SHELL, &reading.session, error);
+    pyro_log_reader_init(&reading.log, reading.session.directory, "output", PYRO_LOG_CHARACTERS);
     if (r == 0)
         r = run(&reading, parameters, ret_result, error);
     pyro_log_part_finish(&reading.part);
+    pyro_log_reader_finish(&reading.log);
     pyro_session_finish(&reading.session);
     return r;
 }

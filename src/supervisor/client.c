@@ -34,6 +34,7 @@ static struct pyro_client *create(int fd, const struct pyro_home *home, const ch
         return NULL;
     }
     client->fd = fd;
+    client->made_by = getpid();
     client->read_most = READ_FIRST;
     client->home = home;
     client->progress_ms = pyro_now_ms(); /* what is over in a moment needs no report */
@@ -176,6 +177,16 @@ int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
         return pyro_client_fail_not_running(vm_id, error);
     *ret_client = create(fd, home, vm_id);
     return *ret_client ? 0 : pyro_error_no_memory(error);
+}
+
+bool pyro_client_reuse(struct pyro_client *client, const char *vm_id)
+{
+    if (client->made_by != getpid() || strcmp(client->vm_id, vm_id) != 0 || client->out.size > 0 ||
+        !pyro_client_is_running(client))
+        return false;
+    client->heard = false;
+    client->progress_ms = pyro_now_ms();
+    return true;
 }
 
 bool pyro_client_is_running(struct pyro_client *client)

@@ -32,8 +32,13 @@ int pyro_client_spawn(const struct pyro_home *home, const char *vm_id,
 int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
                         struct pyro_client **ret_client, struct pyro_error *error);
 
-/* Whether the supervisor has said anything. One that was dying when it was connected to never does:
- * nothing that was sent to it has been done, and waiting for it ends with PYRO_ERROR_WRONG_STATE.
+/* Whether a connection will do for one more request to that VM: nothing is underway over it, and
+ * the supervisor is still there and its guest runs. What was heard before counts no longer. */
+bool pyro_client_reuse(struct pyro_client *client, const char *vm_id);
+
+/* Whether the supervisor has said anything. One that was dying when it was connected to never does,
+ * nor does one that had let a kept connection go: nothing that was sent to it has been done, and
+ * waiting for it ends with PYRO_ERROR_WRONG_STATE.
  */
 bool pyro_client_was_heard(const struct pyro_client *client);
 

@@ -3,6 +3,7 @@
 #define PYRO_SUPERVISOR_CLIENT_CONNECTION_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "base/buffer.h"
 #include "store/store.h"
@@ -10,6 +11,7 @@
 
 struct pyro_client {
     int fd;
+    pid_t made_by; /* a fork has a copy that is not its own */
     const struct pyro_home *home;
     char vm_id[PYRO_VM_ID_SIZE];
     struct pyro_buffer in, out;

@@ -62,6 +62,23 @@ int pyro_log_read(int directory, const char *name, enum pyro_log_unit unit, uint
                   uint64_t most, struct pyro_log_part *ret_part);
 void pyro_log_part_finish(struct pyro_log_part *part);
 
+/* For whoever reads again and again: what was read to its end is not looked through once more. */
+struct pyro_log_reader {
+    int directory; /* borrowed, as the name is */
+    const char *name;
+    enum pyro_log_unit unit;
+    int fd;                    /* of the segment that was the newest; -1: none */
+    uint64_t offset, position; /* its end then: bytes in it, units in all */
+};
+
+void pyro_log_reader_init(struct pyro_log_reader *reader, int directory, const char *name,
+                          enum pyro_log_unit unit);
+/* As pyro_log_read(). `known_end`: a position that the log has reached, as its writer says; 0: it
+ * is not known. */
+int pyro_log_reader_read(struct pyro_log_reader *reader, uint64_t cursor, uint64_t most,
+                         uint64_t known_end, struct pyro_log_part *ret_part);
+void pyro_log_reader_finish(struct pyro_log_reader *reader);
+
 /* BYTES: the position where the last `lines` lines begin; a last one without line break counts. 0
  * lines: the end. No further back than what is kept. 0 or a negative errno. */
 int pyro_log_find_tail(int directory, const char *name, uint64_t lines, uint64_t *ret_position);

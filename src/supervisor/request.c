@@ -35,6 +35,7 @@ void request_answer(struct client *client, uint32_t stream, json_t *answer)
     serve_send(client, text ? pyro_frame_append(&client->out, PYRO_FRAME_ANSWER, PYRO_CHANNEL_NONE,
                                                 stream, text, strlen(text))
                             : -1);
+    serve_answered(client);
 }
 
 void request_answer_error(struct client *client, uint32_t stream, const struct pyro_error *error)
@@ -76,6 +77,8 @@ int request_take(struct client *client, const struct pyro_frame *frame)
     struct pyro_error error = PYRO_ERROR_INIT;
     if (!request)
         return -EPROTO;
+    client->has_asked = true;
+    client->unanswered++;
     history_use(client->supervisor);
     history_note_use(client->supervisor);
     if (dispatch(client, frame->stream, request, &error) < 0)

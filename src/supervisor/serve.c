@@ -216,8 +216,7 @@ static int add(struct supervisor *supervisor, int fd, bool is_owner, struct clie
     pyro_buffer_init(&client->attached, ATTACHED_MAX);
     client->next = supervisor->clients;
     supervisor->clients = client;
-    if (++supervisor->client_count >= CLIENTS_MAX)
-        pyro_source_set(&supervisor->listener, 0); /* others wait until one has gone */
+    supervisor->client_count++;
     if (queue_state(client) < 0)
         shutdown(fd, SHUT_RDWR);
     *ret_client = client;
@@ -244,10 +243,42 @@ static bool is_same_user(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
 }
 
+/* Whether it has all its answers, and only keeps its place for what it may ask next. */
+static bool is_resting(const struct client *client)
+{
+    bool is_quiet = client->in.size == 0 && client->out.size == 0 && client->attached.size == 0;
+    return client->has_asked && client->unanswered == 0 && !client->execs && !client->is_owner &&
+           !client->is_held && is_quiet;
+}
+
+void serve_answered(struct client *client)
+{
+    client->unanswered--;
+    pyro_source_set(&client->supervisor->listener, EPOLLIN); /* for those who wait for its place */
+}
+
+/* The place of one that rests is free: it connects again when it wants something. What it asked
+ * while we were here is heard first, because it takes silence for a request that was not seen. */
+static bool make_room(struct supervisor *supervisor)
+{
+    struct client *resting = NULL;
+    for (struct client *client = supervisor->clients; client; client = client->next) {
+        if (is_resting(client))
+            resting = client; /* the last one connected first */
+    }
+    if (resting && receive(resting) && is_resting(resting))
+        drop(resting);
+    return supervisor->client_count < CLIENTS_MAX;
+}
+
 static void incoming(struct pyro_source *source, uint32_t events)
 {
     struct supervisor *supervisor = source->userdata;
     (void)events;
+    if (supervisor->client_count >= CLIENTS_MAX && !make_room(supervisor)) {
+        pyro_source_set(source, 0); /* others wait until one has gone or rests */
+        return;
+    }
     int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     /* Without a descriptor for it, the client would go on knocking: hear it when one is free. */
     if (fd < 0 && errno == EMFILE && supervisor->client_count > 0)

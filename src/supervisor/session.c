@@ -185,11 +185,15 @@ struct waiter *session_wait(struct session *session, const struct ask *ask, enum
     return waiter;
 }
 
-/* Where its logs end is for those who watch them: a gap that a full disk left shows in no file. */
-static json_t *describe(const struct session *session)
+/* Who watches its logs hears where they end, as long as it runs: a gap that a full disk left shows
+ * in no file. Of one that has ended the files tell. */
+static json_t *describe(const struct session *session, enum wait_kind kind)
 {
-    return json_pack("{s:O, s:b, s:[I, I]}", "record", session->record, "was_running", 1,
-                     "positions", (json_int_t)session->logs[0].position,
+    if (kind != WAIT_OUTPUT)
+        return json_pack("{s:O, s:b}", "record", session->record, "was_running", 1);
+    if (!session || !pyro_session_is_running(session->record))
+        return json_object();
+    return json_pack("{s:[I, I]}", "positions", (json_int_t)session->logs[0].position,
                      (json_int_t)session->logs[1].position);
 }
 
@@ -205,7 +209,7 @@ void session_answer(struct session *session, enum wait_kind kind, const struct p
         if (error)
             request_answer_error(waiter->client, waiter->stream, error);
         else
-            request_answer(waiter->client, waiter->stream, describe(session));
+            request_answer(waiter->client, waiter->stream, describe(session, kind));
         drop(at);
     }
 }
@@ -223,7 +227,7 @@ static void watched_enough(struct pyro_timer *timer)
     struct waiter *waiter = timer->userdata, **at = &waiter->session->waiters;
     while (*at != waiter)
         at = &(*at)->next;
-    request_answer(waiter->client, waiter->stream, describe(waiter->session));
+    request_answer(waiter->client, waiter->stream, describe(waiter->session, WAIT_OUTPUT));
     drop(at);
 }
 
@@ -239,14 +243,13 @@ static bool has_news(const struct session *session, const json_t *positions)
     return false;
 }
 
-/* One that does not run is told by its files. */
 int session_watch(const struct ask *ask, struct pyro_error *error)
 {
     enum { MOST_MS = 1000 * 1000 };
     struct session *session = ask->session;
     int64_t wait_ms = pyro_json_integer(ask->request, "wait_ms", 0);
     if (!session || has_news(session, json_object_get(ask->request, "positions"))) {
-        request_answer(ask->client, ask->stream, session ? describe(session) : json_object());
+        request_answer(ask->client, ask->stream, describe(session, WAIT_OUTPUT));
         return 0;
     }
     struct waiter *waiter = session_wait(session, ask, WAIT_OUTPUT, error);

@@ -100,6 +100,8 @@ struct client {
     struct pyro_buffer in, out;
     struct exec *execs;          /* exec.c: what it runs */
     struct pyro_buffer attached; /* to the request that comes next */
+    unsigned unanswered;         /* requests */
+    bool has_asked;              /* there was one */
     bool is_held;                /* its request waits for the guest to run */
     bool is_owner;               /* one-shot: the VM ends with this client */
     struct client *next;
@@ -243,6 +245,8 @@ void serve_state(struct supervisor *supervisor); /* tells all clients the state,
 /* Sends what was queued. `queued` is what queueing it returned: a client that leaves so much unread
  * that nothing more fits is cut off, rather than told half of it. */
 void serve_send(struct client *client, int queued);
+/* One of its requests was: when it has all its answers, others may have its place. */
+void serve_answered(struct client *client);
 
 /* command.c; what else there is to them is in command.h */
 /* 0, or -EPROTO when the guest may not say this. */

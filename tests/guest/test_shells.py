@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import termios
 import threading
@@ -12,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import wait_until
+from conftest import Api, PyroError, wait_until
 from workspaces import Shell, workspace  # noqa: F401
 
 
@@ -176,6 +177,45 @@ def test_signals_and_the_end(shell):
     left.type("exit 9")
     wait_until(lambda: left.read()["state"] == "stopped", 20, "its own end")
     assert left.read()["exit_code"] == 9
+
+
+def test_connections_that_are_kept(shell):
+    """A context has one connection for all its requests. It has no right to it: one that rests makes room for others."""
+    ids = {"workspace_id": shell.one.id, "shell_id": shell.id}
+    typed, one = 0, Api(shell.pyro.home)
+
+    def write(api):
+        nonlocal typed
+        api.call("shell_write", **ids, input="x", append_newline=False)
+        typed += 1
+
+    shell.hush().type("cat >/tmp/typed")
+    supervisor = shell.one.supervisor()
+    connections = lambda: sum(os.readlink(f.path).startswith("socket:") for f in os.scandir(f"/proc/{supervisor}/fd"))  # noqa: E731
+    before = connections()
+    for _ in range(5):
+        write(one)
+        one.call("shell_read", **ids, cursor=one.call("shell_read", **ids)["end_cursor"], wait_ms=10)
+    assert connections() == before + 1
+    if os.fork() == 0:  # which must not speak in between
+        write(one)
+        os._exit(0)
+    assert os.wait()[1] == 0
+    typed += 1
+    write(one)
+    many = [Api(shell.pyro.home) for _ in range(70)]  # more than there are places
+    for api in [*many, *reversed(many), one]:
+        write(api)
+    for api in many:
+        api.close()
+    shell.type("\x04\x04", "--no-newline")
+    wait_until(lambda: int(shell.one.exec("wc", "-c", "/tmp/typed").stdout.split()[0]) == typed, 20, "all of it, nothing twice")
+    os.kill(supervisor, signal.SIGKILL)
+    with pytest.raises(PyroError, match="does not run"):
+        write(one)
+    assert shell.one.exec("true").returncode == 0
+    assert one.call("shell_open", workspace_id=shell.one.id)["state"] == "running"
+    one.close()
 
 
 class Attached:

@@ -186,6 +186,64 @@ static void test_parts(enum pyro_log_unit unit, const char *name)
     pyro_log_writer_finish(&writer);
 }
 
+static bool is_read_on(struct pyro_log_reader *reader, uint64_t cursor, uint64_t known_end,
+                       const struct pyro_log_part *wanted)
+{
+    struct pyro_log_part part;
+    int r = pyro_log_reader_read(reader, cursor, 99, known_end, &part);
+    bool is_good = r == 0 && is_part(&part, wanted->start, wanted->next, wanted->end, wanted->text);
+    pyro_log_part_finish(&part);
+    return is_good;
+}
+
+static void test_reading_on(void)
+{
+    static const char segment[] = "log.00000000000000000000";
+    struct pyro_log_writer writer;
+    struct pyro_log_reader reader;
+    begin(&writer, PYRO_LOG_CHARACTERS);
+    pyro_log_reader_init(&reader, directory, "log", PYRO_LOG_CHARACTERS);
+    pyro_log_write(&writer, "aä", 3);
+    ok(is_read_on(&reader, 0, 2, WANT(0, 2, 2, "aä")), "a reader reads to the end");
+    pyro_log_write(&writer, "€z", 4);
+    ok(is_read_on(&reader, 2, 4, WANT(2, 4, 4, "€z")), "and then what has come");
+    pyro_log_write(&writer, "\xc3", 1);
+    ok(is_read_on(&reader, 2, 4, WANT(2, 4, 4, "€z")),
+       "a character that is not whole does not count");
+    renameat(directory, segment, directory, "hidden");
+    pyro_log_write(&writer, "\xb6", 1);
+    ok(is_read_on(&reader, 2, 5, WANT(2, 5, 5, "€zö")), "without looking for it");
+    ok(is_read_on(&reader, 0, 5, WANT(0, 0, 0, "")), "which only its own cursor saves");
+    ok(is_read_on(&reader, 2, 6, WANT(0, 0, 0, "")), "as long as the log ends there");
+    renameat(directory, "hidden", directory, segment);
+    put_file(segment, "bcd", 3);
+    ok(is_read_on(&reader, 2, 5, WANT(2, 3, 3, "d")), "a file that was edited is looked through");
+    pyro_log_reader_finish(&reader);
+    pyro_log_writer_finish(&writer);
+}
+
+/* Against reading anew each time, over many segments. */
+static void test_reading_on_in_segments(void)
+{
+    struct pyro_log_writer writer;
+    struct pyro_log_reader reader;
+    int failed = 0;
+    begin(&writer, PYRO_LOG_CHARACTERS);
+    pyro_log_reader_init(&reader, directory, "log", PYRO_LOG_CHARACTERS);
+    for (uint64_t cursor = 0, i = 0; i < 4000; i++) {
+        pyro_log_write(&writer, "ä€😀 lines of it\n", (size_t)rand() % 23);
+        struct pyro_log_part part, wanted = read_part(PYRO_LOG_CHARACTERS, cursor, 40);
+        failed += pyro_log_reader_read(&reader, cursor, 40, i % 5 ? writer.position : 0, &part) < 0;
+        failed += !is_part(&part, wanted.start, wanted.next, wanted.end, wanted.text);
+        cursor = i % 3 ? part.next : cursor;
+        pyro_log_part_finish(&part);
+        pyro_log_part_finish(&wanted);
+    }
+    is_int(failed, 0, "a reader sees what reading anew sees");
+    pyro_log_reader_finish(&reader);
+    pyro_log_writer_finish(&writer);
+}
+
 static uint64_t kept_bytes(void)
 {
     struct log_segments segments;
@@ -487,6 +545,8 @@ int main(void)
         return 1;
     test_positions();
     test_chunks();
+    test_reading_on();
+    test_reading_on_in_segments();
     test_parts(PYRO_LOG_BYTES, "bytes in parts of every size");
     test_parts(PYRO_LOG_CHARACTERS, "characters in parts of every size");
     test_bounds(PYRO_LOG_BYTES, 100, "bytes stay within bounds");
