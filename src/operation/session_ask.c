@@ -24,9 +24,9 @@ static void keep(struct pyro_context *context, struct pyro_client *client)
     context->client = client;
 }
 
-static int request(struct pyro_client *client, const json_t *asked,
-                   const struct pyro_attached *attached, const struct pyro_observer *observer,
-                   json_t **ret_answer, struct pyro_error *error)
+static int ask(struct pyro_client *client, const json_t *asked,
+               const struct pyro_attached *attached, const struct pyro_observer *observer,
+               json_t **ret_answer, struct pyro_error *error)
 {
     const struct pyro_buffer *bytes = attached ? attached->bytes : NULL;
     if (attached && attached->exec)
@@ -51,27 +51,27 @@ static int finish(struct pyro_context *context, struct pyro_client *client, int 
 
 /* A supervisor that has let a kept connection go has done nothing of what came over it: it is asked
  * once more. */
-int pyro_session_ask(struct pyro_context *context, const json_t *parameters, json_t *asked,
+int pyro_session_ask(struct pyro_context *context, const json_t *parameters, json_t *request,
                      const struct pyro_attached *attached, const struct pyro_observer *observer,
                      json_t **ret_answer, struct pyro_error *error)
 {
     char vm_id[PYRO_VM_ID_SIZE];
     struct pyro_error why = PYRO_ERROR_INIT;
-    cleanup_json json_t *taken = asked;
+    cleanup_json json_t *asked = request;
     if (!asked)
         return pyro_error_no_memory(error);
     if (pyro_workspace_vm(parameters, vm_id, error) < 0)
         return -1;
     struct pyro_client *client = take_kept(context, vm_id);
     if (client) {
-        int r = request(client, asked, attached, observer, ret_answer, &why);
+        int r = ask(client, asked, attached, observer, ret_answer, &why);
         if (r == 0 || why.code == PYRO_ERROR_CANCELLED || pyro_client_was_heard(client))
             return finish(context, client, r, &why, error);
         pyro_client_destroy(client);
     }
     if (pyro_workspace_connect(context, parameters, &client, error) < 0)
         return -1;
-    int r = request(client, asked, attached, observer, ret_answer, &why);
+    int r = ask(client, asked, attached, observer, ret_answer, &why);
     return finish(context, client, r, &why, error);
 }
 
