@@ -88,13 +88,20 @@ static json_t *watch_request(const struct pyro_session_watch *watch, const uint6
                      "positions", list, "wait_ms", (json_int_t)MIN(timeout_ms, (uint64_t)MOST_MS));
 }
 
-/* Of one that has ended the files tell. */
+/* Nobody tells where its logs end now, only its files do: it has ended, or its supervisor is out of
+ * reach. */
+static int look_into_files(struct pyro_session_watch *watch, struct pyro_error *error)
+{
+    memset(watch->known, 0, sizeof(watch->known));
+    return pyro_session_refresh(watch->context, watch->session, error);
+}
+
 static int take_answer(struct pyro_session_watch *watch, const json_t *answer,
                        struct pyro_error *error)
 {
     const json_t *positions = json_object_get(answer, "positions");
     if (!positions)
-        return pyro_session_refresh(watch->context, watch->session, error);
+        return look_into_files(watch, error);
     for (size_t i = 0; i < ARRAY_SIZE(watch->known); i++)
         watch->known[i] = (uint64_t)json_integer_value(json_array_get(positions, i));
     return 0;
@@ -110,7 +117,7 @@ static int look_later(struct pyro_session_watch *watch, uint64_t timeout_ms,
                             .events = POLLIN};
     if (poll(&polled, 1, (int)MIN(timeout_ms, (uint64_t)AGAIN_MS)) > 0)
         return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
-    return pyro_session_refresh(watch->context, watch->session, error);
+    return look_into_files(watch, error);
 }
 
 int pyro_session_watch(struct pyro_session_watch *watch, const uint64_t *positions,

@@ -74,10 +74,10 @@ char *pyro_guest_directory(const char *path);
 /* session_ask.c: waiting for something new of a session: its workspace's supervisor tells. */
 struct pyro_session_watch {
     struct pyro_context *context;
-    struct pyro_session *session; /* its record is renewed */
+    struct pyro_session *session; /* its record is renewed when it has ended */
     const struct pyro_observer *observer;
     struct pyro_client *client; /* NULL: not connected */
-    uint64_t known[2];          /* where its logs ended when that was told last */
+    uint64_t known[2];          /* where its logs end, as was told just now; 0: it was not */
 };
 
 /* Waits until one of its logs is longer than the caller knows, it has ended, or `timeout_ms` are

@@ -179,6 +179,21 @@ def test_signals_and_the_end(shell):
     assert left.read()["exit_code"] == 9
 
 
+def test_the_last_that_a_shell_shows(workspace):
+    """A reader that waits until it is quiet, and is slow: what went on in another segment of the log is there too."""
+    shell = Shell(workspace(), "--scrollback-bytes", 1 << 20).hush()
+    reader = shell.pyro.popen("workspace", "shell", "read", shell.one.id, shell.id, "--cursor", str(shell.end()), "--wait-ms", "60000",
+                              "--wait-for-idle-ms", "20000", "--max-chars", str(16 << 20), "--json")  # fmt: skip
+    shell.type("printf begun; sleep 3; head -c 300000 /dev/zero | tr '\\0' b; exit")
+    wait_until(lambda: "begun" in shell.read()["output"], 20, "its beginning")
+    time.sleep(1)
+    reader.send_signal(signal.SIGSTOP)
+    wait_until(lambda: shell.read("--max-chars", 1)["state"] == "stopped", 60, "its end")
+    reader.send_signal(signal.SIGCONT)
+    part = json.loads(reader.communicate(timeout=60)[0])
+    assert part["state"] == "stopped" and part["output"].startswith("begun") and part["output"].count("b") == 300001
+
+
 def test_connections_that_are_kept(shell):
     """A context has one connection for all its requests. It has no right to it: one that rests makes room for others."""
     ids = {"workspace_id": shell.one.id, "shell_id": shell.id}
@@ -191,16 +206,22 @@ def test_connections_that_are_kept(shell):
 
     shell.hush().type("cat >/tmp/typed")
     supervisor = shell.one.supervisor()
-    connections = lambda: sum(os.readlink(f.path).startswith("socket:") for f in os.scandir(f"/proc/{supervisor}/fd"))  # noqa: E731
-    before = connections()
+    sockets = lambda: sorted(os.readlink(f.path) for f in os.scandir(f"/proc/{supervisor}/fd") if os.readlink(f.path).startswith("socket:"))  # noqa: E731
+    write(one)
+    time.sleep(0.5)  # until those of the commands before are gone
+    before = sockets()
     for _ in range(5):
         write(one)
         one.call("shell_read", **ids, cursor=one.call("shell_read", **ids)["end_cursor"], wait_ms=10)
-    assert connections() == before + 1
-    if os.fork() == 0:  # which must not speak in between
-        write(one)
-        os._exit(0)
-    assert os.wait()[1] == 0
+    assert sockets() == before
+    child = os.fork()
+    if child == 0:  # which must not speak in between
+        try:
+            write(one)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
     typed += 1
     write(one)
     many = [Api(shell.pyro.home) for _ in range(70)]  # more than there are places
