@@ -112,8 +112,8 @@ class Progress(TypedDict):
 
 TYPES_ROOM = f'''"""The shapes of what methods take and return, a module for each family.
 
-{HEAD}
-Times are epoch seconds, durations milliseconds, sizes bytes; the unit ends the name."""
+Times are epoch seconds, durations milliseconds, sizes bytes; the unit ends the name.
+{HEAD}"""
 
 '''
 

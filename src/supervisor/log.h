@@ -62,7 +62,8 @@ int pyro_log_read(int directory, const char *name, enum pyro_log_unit unit, uint
                   uint64_t most, struct pyro_log_part *ret_part);
 void pyro_log_part_finish(struct pyro_log_part *part);
 
-/* For whoever reads again and again: what was read to its end is not looked through once more. */
+/* For whoever reads again and again: CHARACTERS that were read to their end are not looked through
+ * once more. */
 struct pyro_log_reader {
     int directory; /* borrowed, as the name is */
     const char *name;
@@ -73,8 +74,8 @@ struct pyro_log_reader {
 
 void pyro_log_reader_init(struct pyro_log_reader *reader, int directory, const char *name,
                           enum pyro_log_unit unit);
-/* As pyro_log_read(). `known_end`: a position that the log has reached, as its writer says; 0: it
- * is not known. */
+/* As pyro_log_read(). `known_end`: where the log ends, as its writer has just said: more of it may
+ * be left for the next read. 0: that is not known, all that there is counts. */
 int pyro_log_reader_read(struct pyro_log_reader *reader, uint64_t cursor, uint64_t most,
                          uint64_t known_end, struct pyro_log_part *ret_part);
 void pyro_log_reader_finish(struct pyro_log_reader *reader);

@@ -248,7 +248,7 @@ static bool is_resting(const struct client *client)
 {
     bool is_quiet = client->in.size == 0 && client->out.size == 0 && client->attached.size == 0;
     return client->has_asked && client->unanswered == 0 && !client->execs && !client->is_owner &&
-           !client->is_held && is_quiet;
+           is_quiet;
 }
 
 void serve_answered(struct client *client)

@@ -1,7 +1,7 @@
 """The shapes of what methods take and return, a module for each family.
 
-Written by tests/check_python.py --write from the operation table; do not edit.
-Times are epoch seconds, durations milliseconds, sizes bytes; the unit ends the name."""
+Times are epoch seconds, durations milliseconds, sizes bytes; the unit ends the name.
+Written by tests/check_python.py --write from the operation table; do not edit."""
 
 from .environments import (
     CatalogEntry,
