@@ -13,7 +13,7 @@ struct reading {
     struct pyro_context *context;
     struct pyro_session session;
     const struct pyro_observer *observer;
-    uint64_t positions[ARRAY_SIZE(streams)];
+    uint64_t positions[ARRAY_SIZE(streams)], ends[ARRAY_SIZE(streams)];
     bool truncated;
 };
 
@@ -22,16 +22,19 @@ static int fail_read(int r, struct pyro_error *error)
     return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot read what the service wrote");
 }
 
-/* Where to begin: at the last lines, or at all that is kept. */
-static int find_begin(struct reading *reading, const json_t *parameters, struct pyro_error *error)
+/* Where to begin: at the last lines, or at all that is kept. Where to end: what is written while
+ * we read could have no end. */
+static int find_range(struct reading *reading, const json_t *parameters, struct pyro_error *error)
 {
     bool all = pyro_json_boolean(parameters, "all", false);
-    uint64_t lines = (uint64_t)pyro_json_integer(parameters, "tail_lines", 200);
-    for (size_t i = 0; i < ARRAY_SIZE(streams) && !all; i++) {
+    uint64_t lines = all ? 0 : (uint64_t)pyro_json_integer(parameters, "tail_lines", 200);
+    for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
         int r = pyro_log_find_tail(reading->session.directory, streams[i], lines,
-                                   &reading->positions[i]);
+                                   &reading->positions[i], &reading->ends[i]);
         if (r < 0)
             return fail_read(r, error);
+        if (all)
+            reading->positions[i] = 0;
         reading->truncated |= reading->positions[i] > 0;
     }
     return 0;
@@ -49,22 +52,23 @@ static int show(const struct reading *reading, size_t stream, const struct pyro_
     return 0;
 }
 
-/* What there is now of one stream, added to `text` unless that is NULL. Gaps are passed over. */
+/* One stream up to its end, added to `text` unless that is NULL. Gaps are passed over. */
 static int read_stream(struct reading *reading, size_t stream, struct pyro_buffer *text,
                        struct pyro_error *error)
 {
+    const uint64_t end = reading->ends[stream];
     uint64_t *position = &reading->positions[stream];
     bool more = true;
     int r = 0;
     while (r == 0 && more) {
         struct pyro_log_part part;
         r = pyro_log_read(reading->session.directory, streams[stream], PYRO_LOG_BYTES, *position,
-                          UINT64_MAX, &part);
+                          end - MIN(end, *position), &part);
         if (r < 0)
             return fail_read(r, error);
         reading->truncated |= part.start > *position;
         *position = part.next;
-        more = part.next < part.end;
+        more = part.next < MIN(part.end, end);
         r = show(reading, stream, &part, error);
         if (r == 0 && text && pyro_buffer_append(text, part.text, part.size) < 0)
             r = pyro_error_no_memory(error);
@@ -109,6 +113,8 @@ static int follow(struct reading *reading, struct pyro_error *error)
     struct pyro_session_watch watch = {reading->context, &reading->session, reading->observer};
     int r = 0;
     bool runs = true;
+    for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+        reading->ends[i] = UINT64_MAX;
     while (r == 0 && runs) {
         runs = pyro_session_is_running(reading->session.record);
         for (size_t i = 0; i < ARRAY_SIZE(streams) && r == 0; i++)
@@ -139,7 +145,7 @@ PYRO_HANDLER(service_logs)
         return r;
     r = pyro_session_find(context, parameters, PYRO_SESSION_SERVICE, &reading.session, error);
     if (r == 0)
-        r = find_begin(&reading, parameters, error);
+        r = find_range(&reading, parameters, error);
     if (r == 0 && follows)
         r = follow(&reading, error);
     if (r == 0)

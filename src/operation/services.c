@@ -98,11 +98,11 @@ static void append_tail(const struct pyro_session *session, const char *stream, 
                         char *text, size_t size)
 {
     enum { LINES = 10 };
-    uint64_t from;
+    uint64_t from, end;
     struct pyro_log_part part = {0};
     size_t used = strlen(text);
-    if (pyro_log_find_tail(session->directory, stream, LINES, &from) == 0 &&
-        pyro_log_read(session->directory, stream, PYRO_LOG_BYTES, from, UINT64_MAX, &part) == 0 &&
+    if (pyro_log_find_tail(session->directory, stream, LINES, &from, &end) == 0 &&
+        pyro_log_read(session->directory, stream, PYRO_LOG_BYTES, from, end - from, &part) == 0 &&
         part.size > 0) {
         size_t cut = part.size > most ? part.size - most : 0;
         snprintf(text + used, size - used, "\n%s: %s%s", stream, cut ? "…" : "", part.text + cut);

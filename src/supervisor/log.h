@@ -80,8 +80,10 @@ int pyro_log_reader_read(struct pyro_log_reader *reader, uint64_t cursor, uint64
                          uint64_t known_end, struct pyro_log_part *ret_part);
 void pyro_log_reader_finish(struct pyro_log_reader *reader);
 
-/* BYTES: the position where the last `lines` lines begin; a last one without line break counts. 0
- * lines: the end. No further back than what is kept. 0 or a negative errno. */
-int pyro_log_find_tail(int directory, const char *name, uint64_t lines, uint64_t *ret_position);
+/* BYTES: the position where the last `lines` lines begin, and where they end: what is written
+ * meanwhile is not of them. A last line without line break counts; 0 lines begin at the end. No
+ * further back than what is kept. 0 or a negative errno. */
+int pyro_log_find_tail(int directory, const char *name, uint64_t lines, uint64_t *ret_position,
+                       uint64_t *ret_end);
 
 #endif

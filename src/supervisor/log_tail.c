@@ -36,7 +36,7 @@ static int find_in_segment(int fd, uint64_t size, uint64_t *lines, bool *is_last
 }
 
 static int find_listed(int directory, const char *name, const struct log_segments *segments,
-                       uint64_t lines, uint64_t *ret_position)
+                       uint64_t lines, uint64_t *ret_position, uint64_t *ret_end)
 {
     bool is_last = true;
     uint64_t next = UINT64_MAX;
@@ -48,6 +48,8 @@ static int find_listed(int directory, const char *name, const struct log_segment
         if (fd < 0)
             return fd;
         size = MIN(size, next - position);
+        if (next == UINT64_MAX)
+            *ret_end = position + size;
         if (lines == 0) {
             *ret_position = position + size;
             return 0;
@@ -60,14 +62,15 @@ static int find_listed(int directory, const char *name, const struct log_segment
     return 0;
 }
 
-int pyro_log_find_tail(int directory, const char *name, uint64_t lines, uint64_t *ret_position)
+int pyro_log_find_tail(int directory, const char *name, uint64_t lines, uint64_t *ret_position,
+                       uint64_t *ret_end)
 {
-    *ret_position = 0;
+    *ret_position = *ret_end = 0;
     for (int i = 0; i < LOG_TRIES_MOST; i++) {
         struct log_segments segments;
         int r = log_segments_list(directory, name, &segments);
         if (r == 0)
-            r = find_listed(directory, name, &segments, lines, ret_position);
+            r = find_listed(directory, name, &segments, lines, ret_position, ret_end);
         if (r != -EAGAIN)
             return r;
     }

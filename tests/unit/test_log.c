@@ -321,9 +321,11 @@ static void test_full_disk(void)
 
 static void is_tail(uint64_t lines, uint64_t wanted)
 {
-    uint64_t position = 77;
-    int r = pyro_log_find_tail(directory, "log", lines, &position);
-    ok(r == 0 && position == wanted, "the last %" PRIu64 " lines begin at %" PRIu64, lines, wanted);
+    uint64_t position = 77, end = 77, all, none;
+    pyro_log_find_tail(directory, "log", 0, &none, &all);
+    int r = pyro_log_find_tail(directory, "log", lines, &position, &end);
+    ok(r == 0 && position == wanted && end == all && none == all,
+       "the last %" PRIu64 " lines begin at %" PRIu64, lines, wanted);
     if (position != wanted)
         printf("# got %" PRIu64 "\n", position);
 }
