@@ -264,3 +264,21 @@ size_t pyro_text_count(const void *bytes, size_t size)
         count -= (text[at] & 0xc0) == 0x80;
     return count;
 }
+
+size_t pyro_text_pass(const void *bytes, size_t size, uint64_t *left)
+{
+    enum { STEP = 256 };
+    const uint8_t *text = bytes;
+    size_t at = 0, count;
+    while (size - at >= STEP && (count = pyro_text_count(text + at, STEP)) <= *left) {
+        *left -= count;
+        at += STEP;
+    }
+    for (; at < size; at++) {
+        bool begins = (text[at] & 0xc0) != 0x80;
+        if (begins && *left == 0)
+            break;
+        *left -= begins;
+    }
+    return at;
+}

@@ -3,6 +3,7 @@
 #define PYRO_BASE_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/macros.h"
 
@@ -32,5 +33,9 @@ size_t pyro_text_continued(const void *bytes, size_t size);
 
 /* Characters in valid UTF-8: the bytes that continue none. */
 size_t pyro_text_count(const void *bytes, size_t size);
+
+/* Passes over characters of valid UTF-8: as many as `left` says, which is counted down, or as there
+ * are. Returns their bytes. */
+size_t pyro_text_pass(const void *bytes, size_t size, uint64_t *left);
 
 #endif

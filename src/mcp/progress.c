@@ -65,7 +65,7 @@ char *pyro_mcp_progress_text(const struct pyro_mcp_progress *progress)
     size_t valid_size, used, plain_size;
     cleanup_free char *valid = pyro_text_to_utf8(source, size, &valid_size);
     cleanup_free char *plain =
-        valid ? pyro_plain_text(valid, valid_size, true, &used, &plain_size) : NULL;
+        valid ? pyro_plain_text(valid, valid_size, valid_size, true, &used, &plain_size) : NULL;
     char *line = plain ? last_line(plain, plain_size) : NULL;
     if (line)
         cut(line);

@@ -33,10 +33,11 @@ static size_t control_length(const uint8_t *at, size_t size, size_t head)
 }
 
 /* OSC, DCS, APC, PM, SOS: up to BEL or ST. Another escape ends it as well, and is not part of it.
- */
-static size_t string_length(const uint8_t *at, size_t size, size_t head)
+ * Nothing that ends one is before `clear`, which goes on with what was looked through. */
+static size_t string_length(const uint8_t *at, size_t size, size_t head, const uint8_t **clear)
 {
-    for (size_t i = head; i < size; i++) {
+    size_t begin = *clear > at + head ? (size_t)(*clear - at) : head;
+    for (size_t i = begin; i < size; i++) {
         if (at[i] == BELL || at[i] == CANCEL || at[i] == SUBSTITUTE)
             return i + 1;
         if (at[i] == ESCAPE)
@@ -44,11 +45,13 @@ static size_t string_length(const uint8_t *at, size_t size, size_t head)
         if (at[i] == 0xc2 && i + 1 < size && at[i + 1] == 0x9c)
             return i + 2;
     }
+    *clear = at + size - 1; /* which may be half of ST */
     return unfinished;
 }
 
 /* `kind` is the letter that says the same behind an ESC: U+009B is ESC [. */
-static size_t sequence_length(const uint8_t *at, size_t size, size_t head, uint8_t kind)
+static size_t sequence_length(const uint8_t *at, size_t size, size_t head, uint8_t kind,
+                              const uint8_t **clear)
 {
     switch (kind) {
     case '[':
@@ -58,20 +61,20 @@ static size_t sequence_length(const uint8_t *at, size_t size, size_t head, uint8
     case '_':
     case '^':
     case 'X':
-        return string_length(at, size, head);
+        return string_length(at, size, head, clear);
     default:
         return head;
     }
 }
 
-static size_t escape_length(const uint8_t *at, size_t size)
+static size_t escape_length(const uint8_t *at, size_t size, const uint8_t **clear)
 {
     size_t length = 1 + run(at + 1, size - 1, 0x20, 0x2f);
     if (length == size)
         return unfinished;
     if (at[length] < 0x30 || at[length] > 0x7e)
         return length;
-    return length > 1 ? length + 1 : sequence_length(at, size, 2, at[1]);
+    return length > 1 ? length + 1 : sequence_length(at, size, 2, at[1], clear);
 }
 
 /* How many CRs and the LF behind them, if it is there. */
@@ -87,13 +90,13 @@ static bool is_c1(const uint8_t *at, size_t size)
 }
 
 /* Length of what is no plain text here. */
-static size_t special_length(const uint8_t *at, size_t size)
+static size_t special_length(const uint8_t *at, size_t size, const uint8_t **clear)
 {
     if (*at == '\r')
         return line_end_length(at, size);
     if (*at == ESCAPE)
-        return escape_length(at, size);
-    return is_c1(at, size) ? sequence_length(at, size, 2, at[1] - 0x40) : 1;
+        return escape_length(at, size, clear);
+    return is_c1(at, size) ? sequence_length(at, size, 2, at[1] - 0x40, clear) : 1;
 }
 
 /* What is left of a sequence that is too long, or cut off by the end of all text: its introducer
@@ -136,24 +139,25 @@ static size_t put_special(char *text, size_t size, const uint8_t *at, size_t len
     return size;
 }
 
-char *pyro_plain_text(const char *text, size_t size, bool is_end, size_t *ret_used,
+char *pyro_plain_text(const char *text, size_t size, size_t most, bool is_end, size_t *ret_used,
                       size_t *ret_size)
 {
-    const uint8_t *at = (const uint8_t *)text, *end = at + size;
+    const uint8_t *at = (const uint8_t *)text, *end = at + size, *clear = at;
+    const uint8_t *last = at + MIN(most, size);
     size_t out_size = 0;
     char *out = malloc(size + 1);
     if (!out)
         return NULL;
-    while (at < end) {
-        size_t length = plain_run(at, (size_t)(end - at));
+    while (at < last) {
+        size_t length = plain_run(at, (size_t)(last - at));
         memcpy(out + out_size, at, length);
         out_size += length;
         at += length;
-        if (at == end)
+        if (at == last)
             break;
         /* Decided by what is near, so that it does not matter where a reader's parts end. */
         size_t near = MIN((size_t)(end - at), (size_t)PYRO_PLAIN_LONGEST);
-        length = special_length(at, near);
+        length = special_length(at, near, &clear);
         if (length == unfinished && near < PYRO_PLAIN_LONGEST && !is_end)
             break;
         if (length == unfinished)

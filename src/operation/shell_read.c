@@ -16,8 +16,10 @@ struct reading {
     struct pyro_session session;
     const struct pyro_observer *observer;
     uint64_t cursor, most;
+    bool plain;
     struct pyro_log_reader log;
     struct pyro_log_part part;
+    bool is_cut; /* more is there than `most` let through */
 };
 
 static bool runs(const struct reading *reading)
@@ -25,16 +27,56 @@ static bool runs(const struct reading *reading)
     return pyro_session_is_running(reading->session.record);
 }
 
+/* How many characters are looked at: a sequence that begins in the last of them may be as long as
+ * sequences are. */
+static uint64_t window(const struct reading *reading)
+{
+    uint64_t most = reading->most + (reading->plain ? PYRO_PLAIN_LONGEST : 0);
+    return MIN(most, (uint64_t)PYRO_LOG_PART_MOST / 4);
+}
+
+/* Without what only a terminal understands: what begins in the first `most` characters. A sequence
+ * that is not complete yet is left for the next read, unless it never will be: a part that is short
+ * ends at a gap. */
+static int make_plain(struct reading *reading, struct pyro_error *error)
+{
+    struct pyro_log_part *part = &reading->part;
+    const char *text = part->text ? part->text : "";
+    uint64_t left = reading->most;
+    size_t used, size, most = pyro_text_pass(text, part->size, &left);
+    bool is_end =
+        part->next == part->end ? !runs(reading) : part->next - part->start < window(reading);
+    char *plain = pyro_plain_text(text, part->size, most, is_end, &used, &size);
+    if (!plain)
+        return pyro_error_no_memory(error);
+    part->next = part->start + pyro_text_count(text, used);
+    reading->is_cut = used >= most && part->next < part->end;
+    free(part->text);
+    part->text = plain;
+    part->size = size;
+    return 0;
+}
+
 /* The record was read before: if that says it is over, all it showed is there. `known_end`: as the
  * supervisor told, or 0. */
 static int look(struct reading *reading, uint64_t known_end, struct pyro_error *error)
 {
     pyro_log_part_finish(&reading->part);
-    int r = pyro_log_reader_read(&reading->log, reading->cursor, reading->most, known_end,
+    int r = pyro_log_reader_read(&reading->log, reading->cursor, window(reading), known_end,
                                  &reading->part);
-    return r < 0 ? pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
-                                        "cannot read what the shell showed")
-                 : 0;
+    if (r < 0)
+        return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r,
+                                    "cannot read what the shell showed");
+    if (reading->plain)
+        return make_plain(reading, error);
+    reading->is_cut = reading->part.next < reading->part.end;
+    return 0;
+}
+
+/* Whether there is something to tell: half a sequence is not. */
+static bool has_news(const struct reading *reading)
+{
+    return reading->part.next > reading->cursor;
 }
 
 static int check_cursor(const struct reading *reading, struct pyro_error *error)
@@ -60,9 +102,9 @@ static int wait(struct reading *reading, uint64_t wait_ms, uint64_t idle_ms,
     uint64_t end = reading->part.end;
     int r = 0;
     for (;;) {
-        bool some = end > reading->cursor, full = reading->part.next < end;
-        uint64_t until = some || wait_ms == 0 ? MIN(changed + idle_ms, deadline) : deadline;
-        if (!runs(reading) || full || now >= until)
+        uint64_t until =
+            has_news(reading) || wait_ms == 0 ? MIN(changed + idle_ms, deadline) : deadline;
+        if (!runs(reading) || reading->is_cut || now >= until)
             break;
         r = pyro_session_watch(&watch, &end, until - now, error);
         if (r == 0)
@@ -88,23 +130,6 @@ static int show(const struct reading *reading, const char *text, size_t size,
     return 0;
 }
 
-/* Without what only a terminal understands; half a sequence at the end is left for the next read.
- */
-static int make_plain(struct reading *reading, struct pyro_error *error)
-{
-    struct pyro_log_part *part = &reading->part;
-    size_t used, size;
-    bool is_end = part->next == part->end && !runs(reading);
-    char *plain = pyro_plain_text(part->text ? part->text : "", part->size, is_end, &used, &size);
-    if (!plain)
-        return pyro_error_no_memory(error);
-    part->next -= pyro_text_count(part->text + used, part->size - used);
-    free(part->text);
-    part->text = plain;
-    part->size = size;
-    return 0;
-}
-
 static int answer(const struct reading *reading, const json_t *parameters, json_t **ret_result,
                   struct pyro_error *error)
 {
@@ -115,7 +140,7 @@ static int answer(const struct reading *reading, const json_t *parameters, json_
                   json_stringn_nocheck(part->text ? part->text : "", part->size), "cursor",
                   (json_int_t)part->start, "next_cursor", (json_int_t)part->next, "end_cursor",
                   (json_int_t)part->end, "lost_chars", (json_int_t)lost, "truncated",
-                  lost > 0 || part->next < part->end);
+                  lost > 0 || reading->is_cut);
     if (pyro_session_result(PYRO_SESSION_SHELL, parameters, reading->session.record, own,
                             ret_result, error) < 0)
         return -1;
@@ -129,11 +154,8 @@ static int run(struct reading *reading, const json_t *parameters, json_t **ret_r
     uint64_t idle_ms = (uint64_t)pyro_json_integer(parameters, "wait_for_idle_ms", 0);
     if (look(reading, 0, error) < 0 || check_cursor(reading, error) < 0)
         return -1;
-    bool some = reading->part.end > reading->cursor;
-    if (runs(reading) && (idle_ms > 0 || (wait_ms > 0 && !some)) &&
+    if (runs(reading) && (idle_ms > 0 || (wait_ms > 0 && !has_news(reading))) &&
         wait(reading, wait_ms, idle_ms, error) < 0)
-        return -1;
-    if (pyro_json_boolean(parameters, "plain", false) && make_plain(reading, error) < 0)
         return -1;
     return answer(reading, parameters, ret_result, error);
 }
@@ -143,7 +165,8 @@ PYRO_HANDLER(shell_read)
     struct reading reading = {.context = context,
                               .observer = observer,
                               .cursor = (uint64_t)pyro_json_integer(parameters, "cursor", 0),
-                              .most = (uint64_t)pyro_json_integer(parameters, "max_chars", 65536)};
+                              .most = (uint64_t)pyro_json_integer(parameters, "max_chars", 65536),
+                              .plain = pyro_json_boolean(parameters, "plain", false)};
     int r = pyro_session_find(context, parameters, PYRO_SESSION_SHELL, &reading.session, error);
     pyro_log_reader_init(&reading.log, reading.session.directory, "output", PYRO_LOG_CHARACTERS);
     if (r == 0)

@@ -29,24 +29,6 @@ struct span {
     uint64_t seen;   /* result: units that were found */
 };
 
-/* Passes over characters: as many as `left` says or as there are. Returns their bytes. */
-static size_t pass_characters(const uint8_t *bytes, size_t size, uint64_t *left)
-{
-    enum { STEP = 256 };
-    size_t at = 0, count;
-    while (size - at >= STEP && (count = pyro_text_count(bytes + at, STEP)) <= *left) {
-        *left -= count;
-        at += STEP;
-    }
-    for (; at < size; at++) {
-        bool begins = (bytes[at] & 0xc0) != 0x80;
-        if (begins && *left == 0)
-            break;
-        *left -= begins;
-    }
-    return at;
-}
-
 static int add_text(struct reading *reading, const uint8_t *bytes, size_t size)
 {
     /* Only a file that was tampered with has characters so long; it still has to come to an end. */
@@ -58,8 +40,8 @@ static int take_from_block(struct reading *reading, const uint8_t *block, size_t
                            struct span *span)
 {
     uint64_t skip = span->skip, take = span->take;
-    size_t at = pass_characters(block, size, &span->skip);
-    size_t length = pass_characters(block + at, size - at, &span->take);
+    size_t at = pyro_text_pass(block, size, &span->skip);
+    size_t length = pyro_text_pass(block + at, size - at, &span->take);
     int r = add_text(reading, block + at, length);
     span->seen += skip - span->skip + take - span->take;
     if (span->count_all)

@@ -11,7 +11,7 @@
 static void is_plain(const char *text, size_t size, const char *wanted, const char *name)
 {
     size_t used, got_size;
-    cleanup_free char *got = pyro_plain_text(text, size, true, &used, &got_size);
+    cleanup_free char *got = pyro_plain_text(text, size, size, true, &used, &got_size);
     if (is_text(got, wanted, name))
         is_int(used == size && got_size == strlen(wanted), 1, "all of it");
 }
@@ -49,16 +49,17 @@ static void test_whole(void)
 static char *in_parts(const char *text, size_t size, size_t split)
 {
     size_t used, first_size, rest_used, rest_size;
-    cleanup_free char *first = pyro_plain_text(text, split, false, &used, &first_size);
+    cleanup_free char *first = pyro_plain_text(text, split, split, false, &used, &first_size);
     cleanup_free char *rest =
-        first ? pyro_plain_text(text + used, size - used, true, &rest_used, &rest_size) : NULL;
+        first ? pyro_plain_text(text + used, size - used, size - used, true, &rest_used, &rest_size)
+              : NULL;
     return rest && used <= split ? pyro_text_format("%s%s", first, rest) : NULL;
 }
 
 static void is_same_in_parts(const char *text, size_t size, const char *name)
 {
     size_t used, whole_size;
-    cleanup_free char *whole = pyro_plain_text(text, size, true, &used, &whole_size);
+    cleanup_free char *whole = pyro_plain_text(text, size, size, true, &used, &whole_size);
     int failed = 0;
     for (size_t split = 0; split <= size; split++) {
         if (split < size && (text[split] & 0xc0) == 0x80)
@@ -92,10 +93,57 @@ static void test_parts(void)
     is_same_in_parts(text, sizeof(text), "parameters without end");
 }
 
+/* As a reader does it who lets so few characters through at a time. To be freed. */
+static char *in_small_parts(const char *text, size_t size, uint64_t characters, int *failed)
+{
+    char *whole = strdup("");
+    for (size_t at = 0, used, got_size; whole && at < size; at += used) {
+        uint64_t left = characters, beyond = PYRO_PLAIN_LONGEST;
+        size_t most = pyro_text_pass(text + at, size - at, &left);
+        size_t seen = most + pyro_text_pass(text + at + most, size - at - most, &beyond);
+        cleanup_free char *before = whole;
+        cleanup_free char *got =
+            pyro_plain_text(text + at, seen, most, at + seen == size, &used, &got_size);
+        *failed += !got || used < most || pyro_text_count(got, got_size) > characters;
+        whole = got ? pyro_text_format("%s%s", before, got) : NULL;
+        if (used == 0)
+            break;
+    }
+    return whole;
+}
+
+static void test_most(void)
+{
+    static const char sample[] =
+        "\033]0;root@workspace: a title that is longer than what is let through\a$ "
+        "\033[1;38;5;208mcol\xc3\xb6ur\033[0m\r\n50%\r100%\r\n\033]0;no end";
+    size_t used, size;
+    cleanup_free char *whole =
+        pyro_plain_text(sample, sizeof(sample) - 1, sizeof(sample) - 1, true, &used, &size);
+    int failed = 0;
+    for (uint64_t characters = 1; characters < 100; characters++) {
+        cleanup_free char *parts = in_small_parts(sample, sizeof(sample) - 1, characters, &failed);
+        failed += !parts || !whole || strcmp(parts, whole) != 0;
+    }
+    is_int(failed, 0, "parts of few characters yield the same text");
+}
+
+/* What begins over and over and never ends is looked through once: this would take minutes. */
+static void test_many_strings(void)
+{
+    enum { SIZE = 16 << 20 };
+    size_t used, size;
+    cleanup_free char *text = malloc(SIZE);
+    for (size_t i = 0; text && i < SIZE; i += 2)
+        memcpy(text + i, "\xc2\x9d", 2);
+    cleanup_free char *plain = text ? pyro_plain_text(text, SIZE, SIZE, false, &used, &size) : NULL;
+    ok(plain && size == 0 && used > SIZE - PYRO_PLAIN_LONGEST, "many strings without end");
+}
+
 static void is_used(const char *text, size_t size, size_t wanted, const char *name)
 {
     size_t used, got_size;
-    cleanup_free char *got = pyro_plain_text(text, size, false, &used, &got_size);
+    cleanup_free char *got = pyro_plain_text(text, size, size, false, &used, &got_size);
     ok(got && used == wanted, "%s", name);
     if (used != wanted)
         printf("# %zu bytes\n", used);
@@ -129,7 +177,8 @@ static void test_noise(void)
         for (size_t held = 0; at < sizeof(text);) {
             size_t size = MIN(held + part, sizeof(text) - at), used, got_size;
             bool is_end = at + size == sizeof(text);
-            cleanup_free char *got = pyro_plain_text(text + at, size, is_end, &used, &got_size);
+            cleanup_free char *got =
+                pyro_plain_text(text + at, size, size, is_end, &used, &got_size);
             failed += !got || strlen(got) != got_size || strpbrk(got, "\033\r\a\b\x18") != NULL;
             failed += size - used >= PYRO_PLAIN_LONGEST || (is_end && used != size);
             held = size - used;
@@ -144,6 +193,8 @@ int main(void)
     test_whole();
     test_parts();
     test_unfinished();
+    test_most();
+    test_many_strings();
     test_noise();
     return tap_done();
 }
