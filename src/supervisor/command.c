@@ -194,7 +194,7 @@ size_t command_write(struct command *command, const uint8_t *bytes, size_t size)
 {
     size_t sent = 0;
     uint32_t *window = &command->window[PYRO_CHANNEL_STDIN];
-    while (sent<size && * window> 0) {
+    while (*window > 0 && sent < size) {
         uint32_t piece = (uint32_t)MIN(size - sent, MIN((size_t)*window, PYRO_FRAME_PAYLOAD_MAX));
         if ((command->sent && !has_room(command->supervisor, piece + PYRO_FRAME_HEADER_SIZE)) ||
             to_guest(command, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, bytes + sent, piece) < 0)

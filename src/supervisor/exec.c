@@ -151,7 +151,7 @@ int exec_from_client(struct client *client, const struct pyro_frame *frame)
         if (frame->length == 0)
             return command_end_input(exec->command);
         if (command_write(exec->command, frame->payload, frame->length) < frame->length)
-            return -EPROTO; /* more than it had credit for */
+            return -EPROTO; /* more than it had credit for, or the guest takes nothing any more */
         return 0;
     }
 }

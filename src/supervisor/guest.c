@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "supervisor/session.h"
 #include "supervisor/supervisor.h"
 
 static int take_ready(struct supervisor *supervisor, const struct pyro_frame *frame)
@@ -87,8 +88,11 @@ static bool take_frames(struct supervisor *supervisor)
 static void ready_io(struct pyro_source *source, uint32_t events)
 {
     struct supervisor *supervisor = source->userdata;
-    if (events & EPOLLOUT)
+    if (events & EPOLLOUT) {
         guest_flush(supervisor);
+        if (source->loop && supervisor->guest_out.size == 0)
+            shells_send_input(supervisor);
+    }
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || !source->loop)
         return;
     long got = pyro_buffer_read(&supervisor->guest_in, source->fd, PYRO_FRAME_SIZE_MAX);

@@ -12,7 +12,9 @@ enum {
     LOG_TRIES_MOST = 16,    /* listings, when segments go while they are read */
     LOG_SEGMENTS_MOST = 64, /* a writer keeps no more, however small gaps made them */
     LOG_SEGMENTS_LISTED = 2 * LOG_SEGMENTS_MOST,
-    LOG_SEGMENT_CAP = 128 << 20, /* bytes; what an owner appended behind them is not there */
+    LOG_SEGMENT_MOST = 128 << 20,           /* bytes that one is meant for */
+    LOG_SEGMENT_CAP = LOG_SEGMENT_MOST + 3, /* with the rest of a character; what an owner appended
+                                               behind them is not there */
 };
 
 /* The positions of the newest segments, ascending. */

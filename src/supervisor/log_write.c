@@ -17,7 +17,7 @@ enum {
     PIECE = 64 * 1024,    /* text is made UTF-8 in pieces of so many bytes */
 };
 
-static const uint64_t keep_most = (uint64_t)SEGMENTS_KEPT * LOG_SEGMENT_CAP;
+static const uint64_t keep_most = (uint64_t)SEGMENTS_KEPT * LOG_SEGMENT_MOST;
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 

@@ -34,7 +34,8 @@ static void check_expiry(struct pyro_timer *timer)
 {
     struct supervisor *supervisor = timer->userdata;
     /* What is worked on is in use, and so is what somebody waits for to come up. */
-    if (supervisor->exec_count > 0 || supervisor->state < STATE_RUNNING)
+    if (supervisor->exec_count > 0 || supervisor->waiter_count > 0 ||
+        supervisor->state < STATE_RUNNING)
         history_use(supervisor);
     double left_ms = (supervisor->config.expires_at - pyro_wall_seconds()) * 1000;
     clock_adjust(supervisor);

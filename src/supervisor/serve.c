@@ -45,12 +45,23 @@ static void drop(struct client *client)
         life_event(supervisor, EVENT_OWNER_GONE, "the client went away");
 }
 
+/* Whether it has all its answers, and only keeps its place for what it may ask next. */
+static bool is_resting(const struct client *client)
+{
+    bool is_quiet = client->in.size == 0 && client->out.size == 0 && client->attached.size == 0;
+    return client->has_asked && client->unanswered == 0 && !client->execs && !client->is_owner &&
+           is_quiet;
+}
+
 static void flush(struct client *client)
 {
     int r = pyro_buffer_write(&client->out, client->source.fd);
     uint32_t in = client->is_held ? 0 : EPOLLIN;
     if (r == 0 || r == -EAGAIN)
         pyro_source_set(&client->source, r == 0 ? in : in | EPOLLOUT);
+    if (is_resting(client))
+        pyro_source_set(&client->supervisor->listener,
+                        EPOLLIN); /* somebody may wait for its place */
     /* A broken connection shows up as EPOLLHUP; the client is dropped there, never under a caller.
      */
 }
@@ -243,31 +254,31 @@ static bool is_same_user(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
 }
 
-/* Whether it has all its answers, and only keeps its place for what it may ask next. */
-static bool is_resting(const struct client *client)
-{
-    bool is_quiet = client->in.size == 0 && client->out.size == 0 && client->attached.size == 0;
-    return client->has_asked && client->unanswered == 0 && !client->execs && !client->is_owner &&
-           is_quiet;
-}
-
 void serve_answered(struct client *client)
 {
     client->unanswered--;
     pyro_source_set(&client->supervisor->listener, EPOLLIN); /* for those who wait for its place */
 }
 
-/* The place of one that rests is free: it connects again when it wants something. What it asked
- * while we were here is heard first, because it takes silence for a request that was not seen. */
-static bool make_room(struct supervisor *supervisor)
+static struct client *find_resting(const struct supervisor *supervisor)
 {
     struct client *resting = NULL;
     for (struct client *client = supervisor->clients; client; client = client->next) {
         if (is_resting(client))
             resting = client; /* the last one connected first */
     }
-    if (resting && receive(resting) && is_resting(resting))
-        drop(resting);
+    return resting;
+}
+
+/* The place of one that rests is free: it connects again when it wants something. What it asked
+ * while we were here is heard first, because it takes silence for a request that was not seen. */
+static bool make_room(struct supervisor *supervisor)
+{
+    struct client *resting;
+    while (supervisor->client_count >= CLIENTS_MAX && (resting = find_resting(supervisor))) {
+        if (receive(resting) && is_resting(resting))
+            drop(resting);
+    }
     return supervisor->client_count < CLIENTS_MAX;
 }
 
@@ -276,7 +287,7 @@ static void incoming(struct pyro_source *source, uint32_t events)
     struct supervisor *supervisor = source->userdata;
     (void)events;
     if (supervisor->client_count >= CLIENTS_MAX && !make_room(supervisor)) {
-        pyro_source_set(source, 0); /* others wait until one has gone or rests */
+        pyro_source_set(source, 0); /* others wait until one has gone, or has its answer */
         return;
     }
     int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -90,7 +90,8 @@ static void started(void *userdata, uint32_t pid)
 {
     struct session *session = userdata;
     session_set(session, "pid", json_integer(pid));
-    if (session->probe)
+    pyro_timer_stop(&session->beginning);
+    if (session->probe || session->ending != SESSION_GOES_ON)
         session_write(session);
     else
         become_ready(session);
@@ -102,6 +103,12 @@ static bool output(void *userdata, enum pyro_channel channel, const uint8_t *byt
     pyro_log_write(&session->logs[channel == PYRO_CHANNEL_STDERR], bytes, size);
     session_answer(session, WAIT_OUTPUT, NULL);
     return true;
+}
+
+/* A probe has a limit of its own. */
+static void start_late(struct pyro_timer *timer)
+{
+    service_end(timer->userdata, SESSION_FAILS, ABORT_GRACE_MS, SESSION_UNSTARTED);
 }
 
 static void probe_started(void *userdata, uint32_t pid)
@@ -197,9 +204,13 @@ static int launch(struct session *session, const json_t *request, struct pyro_ex
         r = command_create(session->supervisor, exec, &owner, session, &session->command);
     if (r == 0 && (r = create_probe(session, request, exec)) < 0)
         command_discard(session->command);
-    if (r == 0)
-        command_send(session->command); /* and what waits behind it */
-    return r;
+    if (r < 0)
+        return r;
+    if (!session->probe)
+        pyro_timer_start(&session->supervisor->loop, &session->beginning, SESSION_START_MS,
+                         start_late, session);
+    command_send(session->command); /* and what waits behind it */
+    return 0;
 }
 
 static json_t *new_record(const json_t *request)

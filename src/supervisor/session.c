@@ -101,9 +101,12 @@ static void drop(struct waiter **at)
     free(waiter);
 }
 
+/* Nobody is left waiting: it has ended, or it never was. */
 static void forget(struct session *session)
 {
     struct supervisor *supervisor = session->supervisor;
+    session_answer(session, WAIT_END, NULL);
+    session_answer(session, WAIT_OUTPUT, NULL);
     for (struct session **at = &supervisor->sessions; *at; at = &(*at)->next) {
         if (*at == session) {
             *at = session->next;
@@ -112,7 +115,7 @@ static void forget(struct session *session)
     }
     supervisor->session_count--;
     pyro_timer_stop(&session->grace);
-    pyro_timer_stop(&session->prompt);
+    pyro_timer_stop(&session->beginning);
     for (size_t i = 0; i < ARRAY_SIZE(session->logs); i++)
         pyro_log_writer_finish(&session->logs[i]);
     while (session->waiters)
@@ -123,16 +126,15 @@ static void forget(struct session *session)
     free(session);
 }
 
-/* What an earlier one of that name left stays. */
+/* That there was an earlier one of that name stays known. */
 void session_discard(struct session *session)
 {
-    if (session->is_again) {
-        session_set(session, "state", json_string("failed"));
-        session_set(session, "stop_reason", json_string("it could not be started"));
+    session_set(session, "state", json_string("failed"));
+    session_set(session, "stop_reason", json_string("it could not be started"));
+    if (session->is_again)
         session_write(session);
-    } else {
+    else
         pyro_session_remove(session->supervisor->directory, session->kind, session->name);
-    }
     forget(session);
 }
 
@@ -304,8 +306,6 @@ void session_end(struct session *session)
     session_set(session, "ended_at", json_real(pyro_wall_seconds()));
     session_write(session);
     session_answer(session, WAIT_START, NULL);
-    session_answer(session, WAIT_END, NULL);
-    session_answer(session, WAIT_OUTPUT, NULL);
     forget(session);
 }
 

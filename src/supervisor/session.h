@@ -20,8 +20,11 @@ enum {
     SESSIONS_MAX = 192, /* the agent takes 256 commands, some are to be left for others */
     WAITERS_MAX = 1024,
     ABORT_GRACE_MS = 2000,
+    SESSION_START_MS = 120 * 1000,     /* for the guest to say that it was started */
     SHELL_INPUT_MAX = 4 * 1024 * 1024, /* that its programs do not read yet */
 };
+
+#define SESSION_UNSTARTED "the guest did not start it within 2 minutes"
 
 struct ask;
 
@@ -61,8 +64,8 @@ struct session {
     struct command *probe; /* of a service that is not ready yet */
     char said[512];        /* by the probe, or by the agent about a shell it cannot start */
 
-    struct pyro_timer prompt; /* of a shell: runs until it shows its first */
-    struct pyro_buffer input; /* of a shell: what the guest has no room for yet */
+    struct pyro_timer beginning; /* runs until it was started; a shell: until it shows its first */
+    struct pyro_buffer input;    /* of a shell: what the guest has no room for yet */
     struct session *next;
 };
 
@@ -76,7 +79,7 @@ struct session *session_find(struct supervisor *supervisor, enum pyro_session_ki
  * an error. */
 struct session *session_create(struct supervisor *supervisor, enum pyro_session_kind kind,
                                const char *name, json_t *record, struct pyro_error *error);
-/* One that never began goes. */
+/* One that never began goes. Who waits for its beginning has heard why, others are answered. */
 void session_discard(struct session *session);
 /* Sets a member of the record, whose reference is taken over. */
 void session_set(struct session *session, const char *key, json_t *value);
@@ -118,6 +121,8 @@ int session_watch(const struct ask *ask, struct pyro_error *error);
 void service_end(struct session *session, enum session_ending ending, uint32_t grace_ms,
                  const char *why);
 void shell_hang_up(struct session *session);
+/* The queue to the guest has room again. */
+void shells_send_input(struct supervisor *supervisor);
 
 /* request.c */
 /* 0, or a negative errno: the client must go. */

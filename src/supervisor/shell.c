@@ -28,14 +28,21 @@ static void started(void *userdata, uint32_t pid)
     struct session *session = userdata;
     session_set(session, "pid", json_integer(pid));
     session_write(session);
-    pyro_timer_start(&session->supervisor->loop, &session->prompt, PROMPT_MS, prompt_late, session);
+    pyro_timer_start(&session->supervisor->loop, &session->beginning, PROMPT_MS, prompt_late,
+                     session);
+}
+
+static void start_late(struct pyro_timer *timer)
+{
+    struct session *session = timer->userdata;
+    snprintf(session->said, sizeof(session->said), "%s", SESSION_UNSTARTED);
+    command_kill(session->command);
 }
 
 /* A shell has one stream; on the other one the agent says why there is none. */
 static bool output(void *userdata, enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
 {
     struct session *session = userdata;
-    history_use(session->supervisor);
     if (channel == PYRO_CHANNEL_STDERR) {
         session_note(session, bytes, size);
         return true;
@@ -43,7 +50,7 @@ static bool output(void *userdata, enum pyro_channel channel, const uint8_t *byt
     pyro_log_write(&session->logs[0], bytes, size);
     session_answer(session, WAIT_OUTPUT, NULL);
     session_answer(session, WAIT_START, NULL);
-    pyro_timer_stop(&session->prompt);
+    pyro_timer_stop(&session->beginning);
     return true;
 }
 
@@ -52,6 +59,14 @@ static void send_input(struct session *session)
     struct pyro_buffer *input = &session->input;
     size_t sent = command_write(session->command, pyro_buffer_data(input), input->size);
     pyro_buffer_consume(input, sent);
+}
+
+void shells_send_input(struct supervisor *supervisor)
+{
+    for (struct session *session = supervisor->sessions; session; session = session->next) {
+        if (session->input.size > 0 && session->command)
+            send_input(session);
+    }
 }
 
 static void writable(void *userdata, uint32_t bytes)
@@ -75,11 +90,18 @@ static void fail_start(struct session *session)
     session_discard(session);
 }
 
+/* As far as anybody has seen: a guest that says so of one that was in use takes back nothing. */
+static bool has_begun(const struct session *session)
+{
+    return json_is_integer(json_object_get(session->record, "pid")) ||
+           session->logs[0].position > 0;
+}
+
 static void ended(void *userdata, const struct pyro_exited *exited)
 {
     struct session *session = userdata;
     session->command = NULL;
-    if (exited && exited->kind == PYRO_EXIT_UNSTARTED) {
+    if (exited && !has_begun(session)) {
         fail_start(session);
         return;
     }
@@ -128,9 +150,12 @@ static int launch(struct session *session, const json_t *request, const struct p
                                  PYRO_LOG_CHARACTERS, (uint64_t)MAX(keep, (int64_t)KEEP_LEAST));
     if (r == 0)
         r = command_create(session->supervisor, exec, &owner, session, &session->command);
-    if (r == 0)
-        command_send(session->command);
-    return r;
+    if (r < 0)
+        return r;
+    pyro_timer_start(&session->supervisor->loop, &session->beginning, SESSION_START_MS, start_late,
+                     session);
+    command_send(session->command);
+    return 0;
 }
 
 static int start(const struct ask *ask, const struct pyro_exec *exec, struct pyro_error *error)
@@ -231,5 +256,6 @@ void shell_hang_up(struct session *session)
     if (session->ending != SESSION_GOES_ON)
         return;
     session_ask(session, SESSION_STOPS, CLOSE_GRACE_MS, "closed");
+    pyro_buffer_consume(&session->input, session->input.size); /* nobody is to read it any more */
     command_end_input(session->command);
 }

@@ -234,7 +234,8 @@ static int take_vector(struct pyro_unpack *in, size_t most, char **at, char ***r
 int pyro_exec_unpack(const uint8_t *payload, size_t size, struct pyro_exec *ret_exec)
 {
     struct pyro_unpack in = pyro_unpack_init(payload, size);
-    struct pyro_exec exec = {.flags = pyro_unpack_u32(&in), .timeout_ms = pyro_unpack_u32(&in)};
+    struct pyro_exec exec = {.flags = pyro_unpack_u32(&in)};
+    exec.timeout_ms = pyro_unpack_u32(&in);
     exec.storage = malloc(size + 1);
     char *at = exec.storage;
     int r = exec.storage ? 0 : -ENOMEM;

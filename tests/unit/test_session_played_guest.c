@@ -1,0 +1,416 @@
+/* Services and shells of a supervisor whose guest is played by the test: what an honest agent never
+ * says, and when it says nothing. No VM, store or clock is behind it. */
+#include "supervisor/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "supervisor/command.h"
+#include "tap.h"
+#include "wire/frame.h"
+
+/* What the rest of the supervisor would do. */
+void life_event(struct supervisor *supervisor, enum event event, const char *format, ...)
+{
+    (void)supervisor;
+    (void)event;
+    (void)format;
+}
+
+/* What the guest is sent stays in guest_out. */
+void guest_flush(struct supervisor *supervisor)
+{
+    (void)supervisor;
+}
+
+void clock_check(struct supervisor *supervisor)
+{
+    (void)supervisor;
+}
+
+void expiry_restart(struct supervisor *supervisor, uint32_t ttl_seconds)
+{
+    (void)supervisor;
+    (void)ttl_seconds;
+}
+
+void history_use(struct supervisor *supervisor)
+{
+    (void)supervisor;
+}
+
+void history_note_use(struct supervisor *supervisor)
+{
+    (void)supervisor;
+}
+
+int history_begin(struct supervisor *supervisor, struct history *history,
+                  const struct pyro_exec *exec)
+{
+    (void)supervisor;
+    (void)history;
+    (void)exec;
+    return 0;
+}
+
+void history_output(struct supervisor *supervisor, struct history *history,
+                    enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
+{
+    (void)supervisor;
+    (void)history;
+    (void)channel;
+    (void)bytes;
+    (void)size;
+}
+
+void history_end(struct supervisor *supervisor, struct history *history,
+                 const struct pyro_exited *exited)
+{
+    (void)supervisor;
+    (void)history;
+    (void)exited;
+}
+
+void history_lose(struct supervisor *supervisor, struct history *history)
+{
+    (void)supervisor;
+    (void)history;
+}
+
+int history_keep(struct supervisor *supervisor, const char *seed_json, struct pyro_error *error)
+{
+    (void)supervisor;
+    (void)seed_json;
+    (void)error;
+    return 0;
+}
+
+static struct supervisor supervisor;
+
+static int connect_client(void)
+{
+    int ends[2];
+    if (pyro_fd_pair(ends) < 0 || serve_add(&supervisor, ends[0], false) < 0 ||
+        pyro_fd_set_nonblocking(ends[1]) < 0)
+        exit(1);
+    return ends[1];
+}
+
+static void turn(void)
+{
+    while (pyro_loop_turn(&supervisor.loop, 0) > 0)
+        ;
+}
+
+static void ask_with(int client, const char *request, const void *attached, size_t size)
+{
+    struct pyro_buffer out;
+    pyro_buffer_init(&out, 4 * PYRO_FRAME_SIZE_MAX);
+    if ((size > 0 &&
+         pyro_frame_append(&out, PYRO_FRAME_ATTACH, PYRO_CHANNEL_NONE, 0, attached, size) < 0) ||
+        pyro_frame_append(&out, PYRO_FRAME_REQUEST, PYRO_CHANNEL_NONE, 1, request,
+                          strlen(request)) < 0 ||
+        pyro_buffer_write(&out, client) < 0)
+        exit(1);
+    pyro_buffer_finish(&out);
+    turn();
+}
+
+static void ask(int client, const char *request)
+{
+    ask_with(client, request, NULL, 0);
+}
+
+/* With a command attached. */
+static void ask_to_run(int client, const char *request, uint32_t flags)
+{
+    char *words[] = {(char *)"/bin/sh", NULL}, *none[] = {NULL};
+    const struct pyro_exec exec = {.flags = flags,
+                                   .arguments = words,
+                                   .environment = none,
+                                   .directory = (char *)"/",
+                                   .terminal = {80, 24}};
+    struct pyro_buffer packed;
+    pyro_buffer_init(&packed, PYRO_FRAME_SIZE_MAX);
+    if (pyro_exec_pack(&packed, 1, &exec) < 0)
+        exit(1);
+    ask_with(client, request, pyro_buffer_data(&packed) + PYRO_FRAME_HEADER_SIZE,
+             packed.size - PYRO_FRAME_HEADER_SIZE);
+    pyro_buffer_finish(&packed);
+}
+
+static void open_shell(int client)
+{
+    ask_to_run(client, "{\"request\": \"shell_open\", \"cwd\": \"/\"}",
+               PYRO_EXEC_TERMINAL | PYRO_EXEC_STDIN);
+}
+
+/* The next answer, NULL when there is none; to be released. */
+static json_t *answer(int client)
+{
+    struct pyro_buffer in;
+    struct pyro_frame frame;
+    json_t *found = NULL;
+    turn();
+    pyro_buffer_init(&in, 4 * PYRO_FRAME_SIZE_MAX);
+    while (pyro_buffer_read(&in, client, PYRO_FRAME_SIZE_MAX) > 0)
+        ;
+    while (pyro_frame_decode(pyro_buffer_data(&in), in.size, PYRO_TO_CLIENT, &frame) > 0) {
+        if (frame.type == PYRO_FRAME_ANSWER && !found)
+            found = json_loadb((const char *)frame.payload, frame.length, 0, NULL);
+        pyro_buffer_consume(&in, pyro_frame_size(&frame));
+    }
+    pyro_buffer_finish(&in);
+    return found;
+}
+
+/* Of the newest command. */
+static int say(enum pyro_frame_type type, enum pyro_channel channel, const void *payload,
+               uint32_t length)
+{
+    const struct pyro_frame frame = {.type = type,
+                                     .channel = channel,
+                                     .stream = supervisor.last_stream,
+                                     .length = length,
+                                     .payload = payload};
+    return command_from_guest(&supervisor, &frame);
+}
+
+static void say_started(void)
+{
+    static const uint8_t pid[4] = {7};
+    say(PYRO_FRAME_STARTED, PYRO_CHANNEL_NONE, pid, sizeof(pid));
+}
+
+static void say_exited(enum pyro_exit_kind kind, uint32_t value)
+{
+    const struct pyro_exited exited = {.kind = kind, .value = value};
+    struct pyro_buffer packed;
+    pyro_buffer_init(&packed, PYRO_FRAME_SIZE_MAX);
+    if (pyro_exited_pack(&packed, supervisor.last_stream, &exited) < 0)
+        exit(1);
+    say(PYRO_FRAME_EXITED, PYRO_CHANNEL_NONE, pyro_buffer_data(&packed) + PYRO_FRAME_HEADER_SIZE,
+        (uint32_t)(packed.size - PYRO_FRAME_HEADER_SIZE));
+    pyro_buffer_finish(&packed);
+}
+
+static void say_shown(const char *text)
+{
+    say(PYRO_FRAME_DATA, PYRO_CHANNEL_STDOUT, text, (uint32_t)strlen(text));
+}
+
+static bool is_kept(const char *path)
+{
+    return faccessat(supervisor.directory, path, F_OK, 0) == 0;
+}
+
+/* As if its time were over. */
+static void fire(struct pyro_timer *timer)
+{
+    pyro_timer_stop(timer);
+    timer->callback(timer);
+}
+
+/* Bytes of data in what the guest was sent. */
+static size_t sent_data(void)
+{
+    struct pyro_frame frame;
+    size_t size = 0;
+    while (pyro_frame_decode(pyro_buffer_data(&supervisor.guest_out), supervisor.guest_out.size,
+                             PYRO_TO_GUEST, &frame) > 0) {
+        size += frame.type == PYRO_FRAME_DATA ? frame.length : 0;
+        pyro_buffer_consume(&supervisor.guest_out, pyro_frame_size(&frame));
+    }
+    return size;
+}
+
+static bool is_answered(int client, const char *member)
+{
+    cleanup_json json_t *got = answer(client);
+    if (got && json_object_get(got, member))
+        return true;
+    cleanup_free char *text = got ? json_dumps(got, 0) : NULL;
+    printf("# %s\n", text ? text : "no answer");
+    return false;
+}
+
+static bool is_told(int client, const char *words)
+{
+    cleanup_json json_t *got = answer(client);
+    const char *message = pyro_json_text(json_object_get(got, "error"), "message", "");
+    if (strstr(message, words))
+        return true;
+    printf("# '%s'\n", message);
+    return false;
+}
+
+static void test_taken_back(void)
+{
+    int opener = connect_client(), watcher = connect_client(), closer = connect_client();
+    open_shell(opener);
+    say_started();
+    say_shown("evidence");
+    ok(is_answered(opener, "record"), "a shell is open when it shows something");
+    ask(watcher, "{\"request\": \"shell_watch\", \"name\": \"sh-1\", \"positions\": [8], "
+                 "\"wait_ms\": 100000}");
+    ask(closer, "{\"request\": \"shell_close\", \"name\": \"sh-1\"}");
+    say_exited(PYRO_EXIT_UNSTARTED, ENOENT);
+    cleanup_json json_t *watched = answer(watcher);
+    ok(watched && json_object_size(watched) == 0,
+       "who watches one that was never started hears it");
+    ok(is_answered(closer, "was_running"), "so does who closes it");
+    ok(is_kept("shells/sh-1/output.00000000000000000000"), "what it showed stays");
+    is_int(supervisor.session_count + supervisor.waiter_count, 0, "it is over");
+    close(opener);
+    close(watcher);
+    close(closer);
+    turn();
+}
+
+static void test_never_started(void)
+{
+    static const char why[] = "pyro: no such directory";
+    int opener = connect_client(), closer = connect_client();
+    open_shell(opener);
+    ask(closer, "{\"request\": \"shell_close\", \"name\": \"sh-2\"}");
+    say(PYRO_FRAME_DATA, PYRO_CHANNEL_STDERR, why, (uint32_t)strlen(why));
+    say_exited(PYRO_EXIT_UNSTARTED, ENOENT);
+    ok(is_told(opener, "cannot open a shell: no such directory"), "who opens it hears why");
+    ok(is_answered(closer, "was_running"), "who closes it is answered");
+    ok(!is_kept("shells/sh-2"), "nothing of it is left");
+    open_shell(opener);
+    fire(&supervisor.sessions->beginning);
+    say_exited(PYRO_EXIT_SIGNAL, 9);
+    ok(is_told(opener, "within 2 minutes"), "a guest that says nothing is not waited for");
+    close(opener);
+    close(closer);
+    turn();
+}
+
+static void start_service(int client)
+{
+    ask_to_run(client, "{\"request\": \"service_start\", \"name\": \"web\", \"record\": {}}", 0);
+}
+
+static void test_service(void)
+{
+    int client = connect_client();
+    start_service(client);
+    fire(&supervisor.sessions->beginning);
+    ok(!supervisor.sessions->beginning.loop && supervisor.sessions->grace.loop,
+       "a service that is not started in time has to end");
+    say_started();
+    say_exited(PYRO_EXIT_SIGNAL, 15);
+    cleanup_json json_t *got = answer(client);
+    const json_t *record = json_object_get(got, "record");
+    is_text(pyro_json_text(record, "state", ""), "failed", "it failed");
+    ok(strstr(pyro_json_text(record, "stop_reason", ""), "within 2 minutes") != NULL,
+       "the record says why");
+    start_service(client);
+    close(client);
+    turn();
+    say_started();
+    say_exited(PYRO_EXIT_SIGNAL, 15);
+    int r;
+    cleanup_close int directory =
+        pyro_session_open(supervisor.directory, PYRO_SESSION_SERVICE, "web", false);
+    cleanup_json json_t *left = pyro_session_read(directory, &r);
+    is_text(pyro_json_text(left, "state", ""), "failed",
+            "one that nobody waits for is never ready");
+    ok(json_is_null(json_object_get(left, "ready_at")), "at no time");
+}
+
+static void test_input(void)
+{
+    enum { SIZE = PYRO_FRAME_PAYLOAD_MAX };
+    static char typed[SIZE];
+    int client = connect_client(), closer = connect_client();
+    open_shell(client);
+    say_started();
+    say_shown("$ ");
+    sent_data();
+    for (int i = 0; i < 32; i++)
+        ask_with(client, "{\"request\": \"shell_write\", \"name\": \"sh-2\"}", typed, SIZE);
+    is_int(sent_data(), PYRO_WINDOW_INITIAL, "as much as the guest takes is sent");
+    static const uint8_t credit[4] = {0, 0, 2};
+    supervisor.guest_out.cap = 0; /* others wait for it too */
+    say(PYRO_FRAME_CREDIT, PYRO_CHANNEL_STDIN, credit, sizeof(credit));
+    is_int(sent_data(), 0, "nothing when its queue is full");
+    supervisor.guest_out.cap = OUTGOING_MAX;
+    shells_send_input(&supervisor);
+    is_int(sent_data(), 128 * 1024, "and what it takes then when it is not any more");
+    ask(closer, "{\"request\": \"shell_close\", \"name\": \"sh-2\"}");
+    say(PYRO_FRAME_CREDIT, PYRO_CHANNEL_STDIN, credit, sizeof(credit));
+    is_int(sent_data(), 0, "nothing after it was hung up");
+    say_exited(PYRO_EXIT_SIGNAL, 1);
+    close(client);
+    close(closer);
+    turn();
+}
+
+/* The oldest that rests has something to say after all; the next one makes room. */
+static void test_room(void)
+{
+    static const char watch[] =
+        "{\"request\": \"shell_watch\", \"name\": \"sh-3\", \"positions\": [2], \"wait_ms\": 1}";
+    enum { PLACES = 64 };
+    int clients[PLACES];
+    open_shell(clients[0] = connect_client());
+    say_started();
+    say_shown("$ ");
+    for (int i = 1; i < PLACES; i++) {
+        clients[i] = connect_client();
+        ask(clients[i], "{\"request\": \"shell_signal\", \"name\": \"sh-3\", \"signal\": 0}");
+    }
+    turn();
+    unsigned before = supervisor.client_count;
+    if (serve_open(&supervisor) < 0)
+        exit(1);
+    cleanup_close int late = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/socket",
+             supervisor.directory);
+    if (connect(late, (struct sockaddr *)&address, sizeof(address)) < 0)
+        exit(1);
+    struct pyro_buffer out;
+    pyro_buffer_init(&out, PYRO_FRAME_SIZE_MAX);
+    pyro_frame_append(&out, PYRO_FRAME_REQUEST, PYRO_CHANNEL_NONE, 1, watch, strlen(watch));
+    pyro_buffer_write(&out, clients[0]);
+    pyro_buffer_finish(&out);
+    supervisor.listener.callback(&supervisor.listener, 0);
+    is_int(before, PLACES, "all places are taken");
+    is_int(supervisor.client_count, PLACES, "one that rests makes room for another");
+    ok(supervisor.listener.events != 0, "who comes later is heard");
+    for (int i = 0; i < PLACES; i++)
+        close(clients[i]);
+    turn();
+}
+
+int main(void)
+{
+    char path[] = "/tmp/pyro-test-session-XXXXXX";
+    supervisor = (struct supervisor){.state = STATE_RUNNING, .owner_fd = -1};
+    supervisor.config.is_workspace = true;
+    supervisor.directory = mkdtemp(path) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    pyro_buffer_init(&supervisor.guest_out, OUTGOING_MAX);
+    if (supervisor.directory < 0 || pyro_loop_init(&supervisor.loop) < 0)
+        return 1;
+    test_taken_back();
+    test_never_started();
+    test_service();
+    test_input();
+    test_room();
+    command_finish_all(&supervisor);
+    serve_close(&supervisor);
+    pyro_buffer_finish(&supervisor.guest_out);
+    pyro_loop_finish(&supervisor.loop);
+    close(supervisor.directory);
+    pyro_tree_remove_at(AT_FDCWD, path);
+    return tap_done();
+}
