@@ -41,8 +41,7 @@ static int open_bundle(struct pyro_context *context, const json_t *parameters, c
     return pyro_bundle_open(&context->home, vm_id, &directory, error) < 0 ? -1 : directory;
 }
 
-int pyro_session_refresh(const struct pyro_context *context, struct pyro_session *session,
-                         struct pyro_error *error)
+static int read_record(struct pyro_session *session, struct pyro_error *error)
 {
     int r = 0;
     json_t *record = pyro_session_read(session->directory, &r);
@@ -51,8 +50,22 @@ int pyro_session_refresh(const struct pyro_context *context, struct pyro_session
                                     session->name);
     json_decref(session->record);
     session->record = record;
-    if (pyro_session_is_running(record) && !pyro_bundle_is_live(&context->home, session->vm_id))
-        pyro_session_lose(record);
+    return 0;
+}
+
+int pyro_session_refresh(const struct pyro_context *context, struct pyro_session *session,
+                         struct pyro_error *error)
+{
+    if (read_record(session, error) < 0)
+        return -1;
+    if (!pyro_session_is_running(session->record) ||
+        pyro_bundle_is_live(&context->home, session->vm_id))
+        return 0;
+    /* Its end may have been written down after we looked. */
+    if (read_record(session, error) < 0)
+        return -1;
+    if (pyro_session_is_running(session->record))
+        pyro_session_lose(session->record);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* Shells of a workspace: open, write, signal, resize, close. Reading is shell_read.c. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 
@@ -34,26 +35,42 @@ PYRO_HANDLER(shell_open)
                                NULL, ret_result, error);
 }
 
+/* To its end, at its writer's pace. 0 or a negative errno, -ECANCELED when the caller gave up. */
+static int read_stdin(const struct pyro_observer *observer, struct pyro_buffer *input)
+{
+    struct pollfd polled[] = {{.fd = observer->stdin_fd, .events = POLLIN},
+                              {.fd = observer->cancel_fd, .events = POLLIN}};
+    long got;
+    do {
+        if (poll(polled, ARRAY_SIZE(polled), -1) < 0 && errno != EINTR)
+            return -errno;
+        if (polled[1].revents)
+            return -ECANCELED;
+        got = polled[0].revents ? pyro_buffer_read(input, observer->stdin_fd, 64 * 1024) : -EAGAIN;
+    } while (got > 0 || got == -EAGAIN);
+    return (int)got;
+}
+
 /* The parameter, or what was redirected into the command. */
 static int collect_input(const json_t *parameters, const struct pyro_observer *observer,
                          struct pyro_buffer *input, struct pyro_error *error)
 {
     const json_t *text = json_object_get(parameters, "input");
-    long got = 1;
-    if (text) {
-        got = pyro_buffer_append(input, json_string_value(text), json_string_length(text));
-    } else if (observer && observer->stdin_fd >= 0) {
-        while (got > 0)
-            got = pyro_buffer_read(input, observer->stdin_fd, 64 * 1024);
-    } else {
-        pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER, "input is missing");
-        return pyro_error_field(error, "input");
-    }
-    if (got == 0)
+    const char *wrong = "input is missing";
+    int r = -EINVAL;
+    if (text)
+        r = pyro_buffer_append(input, json_string_value(text), json_string_length(text));
+    else if (observer && observer->stdin_fd >= 0)
+        r = read_stdin(observer, input);
+    if (r == 0 && input->size <= INPUT_MAX)
         return 0;
-    pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER,
-                   got == -EOVERFLOW || got == -ENOBUFS ? "input is longer than 4 MiB"
-                                                        : "cannot read the input");
+    if (r == -ECANCELED)
+        return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
+    if (r == 0 || r == -EOVERFLOW || r == -ENOBUFS)
+        wrong = "input is longer than 4 MiB";
+    else if (r != -EINVAL)
+        wrong = "cannot read the input";
+    pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER, "%s", wrong);
     return pyro_error_field(error, "input");
 }
 
@@ -98,11 +115,10 @@ PYRO_HANDLER(shell_write)
 {
     struct pyro_buffer input;
     bool newline = pyro_json_boolean(parameters, "append_newline", true);
-    pyro_buffer_init(&input, INPUT_MAX);
+    pyro_buffer_init(&input, INPUT_MAX + 1);
     int r = collect_input(parameters, observer, &input, error);
     json_t *more =
         json_pack("{s:I, s:b}", "input_length", (json_int_t)input.size, "append_newline", newline);
-    input.cap++;
     if (r == 0 && newline && pyro_buffer_append(&input, "\n", 1) < 0)
         r = pyro_error_no_memory(error);
     if (r == 0)

@@ -7,6 +7,7 @@ import pty
 import select
 import signal
 import struct
+import subprocess
 import termios
 import threading
 import time
@@ -122,6 +123,24 @@ def test_plain_text(shell):
     assert "\x1b" not in text and "red" in text and "DONE\n" in text
 
 
+def test_plain_text_in_small_parts(shell):
+    """A title that is longer than what is read at a time is passed over all the same, and half a line's end is nothing new."""
+    begin = shell.hush().end()
+    shell.type("printf '\\033]0;%0100d\\007shown ' 7; printf '42%%\\r'; sleep 1000")
+    wait_until(lambda: shell.read("--cursor", begin)["output"].endswith("42%\r"), 20, "the progress")
+    text, part = "", {"next_cursor": begin, "truncated": True}
+    while part["truncated"]:
+        cursor, part = part["next_cursor"], shell.read("--plain", "--cursor", part["next_cursor"], "--max-chars", 4)
+        assert part["next_cursor"] > cursor and len(part["output"]) <= 4
+        text += part["output"]
+    assert text == "shown 42%" and part["next_cursor"] == part["end_cursor"] - 1
+    begun = time.monotonic()
+    waited = shell.read("--plain", "--cursor", part["next_cursor"], "--wait-ms", 1500)
+    assert waited["output"] == "" and not waited["truncated"] and time.monotonic() - begun >= 1.5
+    threading.Timer(1, lambda: shell.json("signal")).start()
+    assert shell.read("--plain", "--cursor", part["next_cursor"], "--wait-ms", 60000)["output"].startswith("\n")
+
+
 def test_input_that_nobody_reads_waits(shell):
     """1 MiB for a program that sleeps: no call hangs, nothing is lost, and there is an end to it."""
     shell.hush().type("stty raw; echo ready; sleep 3; head -c 1048577 | cksum; stty sane -echo")
@@ -149,6 +168,13 @@ def test_input_that_nobody_reads_waits(shell):
     assert error["code"] == "wrong_state" and error["field"] == "input" and "does not read" in error["message"]
     assert shell.one.exec("echo", "alive").stdout == b"alive\n"
     assert shell.json("close")["closed"]
+    shell = Shell(shell.one)
+    writer = shell.pyro.popen("workspace", "shell", "write", shell.one.id, shell.id, stdin=subprocess.PIPE)
+    writer.stdin.write(b"nothing of it")
+    writer.stdin.flush()
+    time.sleep(0.5)
+    writer.send_signal(signal.SIGINT)
+    assert writer.wait(timeout=20) == 130, "who waits for more of it can be interrupted"
     missing = shell.run("write")
     assert missing.returncode == 2 and b"input" in missing.stderr
 
