@@ -20,6 +20,8 @@ struct pyro_agent {
     struct pyro_command *commands;
     unsigned command_count;
     struct pyro_command *finished; /* to be freed */
+    struct pyro_timer ending;      /* runs while a command was asked to end, or killed */
+    uint64_t ending_ms;            /* its interval */
     struct pyro_command *spare;    /* the next command, waiting for its EXEC; or NULL */
     bool may_hold;                 /* STARTED can wait a little for what follows it */
     bool must_rest;                /* the last command is over: there is work for when idle */

@@ -1,12 +1,15 @@
 #include "guest/command.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "guest/console.h"
 
 void pyro_command_add(struct pyro_command *command, uint32_t stream)
@@ -73,12 +76,34 @@ static void conclude(struct pyro_command *command)
     pyro_command_settle(command);
 }
 
+static void look_for_ends(struct pyro_timer *timer)
+{
+    pyro_commands_reap(timer->userdata);
+}
+
+static void look_soon(struct pyro_agent *agent, uint64_t interval_ms)
+{
+    agent->ending_ms = interval_ms;
+    pyro_timer_start(&agent->loop, &agent->ending, interval_ms, look_for_ends, agent);
+}
+
+/* Not every end is told us by a signal: a zombie is its tracer's before it is ours, and what left
+ * its cgroup may have a parent there. */
+static void expect_end(struct pyro_agent *agent)
+{
+    enum { LOOK_FIRST_MS = 50 };
+    look_soon(agent, LOOK_FIRST_MS);
+}
+
 void pyro_command_kill(struct pyro_command *command)
 {
     int r = pyro_cgroup_kill(&command->agent->cgroups, &command->cgroup);
     if (r < 0)
         pyro_console_log("cannot kill a command: %s", strerror(-r));
+    if (!command->over && command->spawn.pid > 0)
+        kill(command->spawn.pid, SIGKILL); /* it may have left its cgroup */
     command->killed = true;
+    expect_end(command->agent);
     if (command->lingers)
         conclude(command);
     else
@@ -104,10 +129,14 @@ void pyro_command_signal(struct pyro_command *command, uint32_t signal)
         signal_foreground(command, (int)signal);
         return;
     }
-    command->is_ending |= signal == SIGTERM;
     int r = pyro_cgroup_signal(&agent->cgroups, &command->cgroup, (int)signal);
     if (r < 0)
         pyro_console_log("cannot send signal %u to a command: %s", signal, strerror(-r));
+    if (signal != SIGTERM)
+        return;
+    command->is_ending = true;
+    pyro_cgroup_signal(&agent->cgroups, &command->cgroup, SIGCONT); /* or it cannot hear it */
+    expect_end(agent);
 }
 
 void pyro_command_hang_up(struct pyro_command *command)
@@ -116,6 +145,7 @@ void pyro_command_hang_up(struct pyro_command *command)
     command->is_ending = true;
     pyro_cgroup_signal(cgroups, &command->cgroup, SIGHUP);
     pyro_cgroup_signal(cgroups, &command->cgroup, SIGCONT); /* what is stopped cannot hear it */
+    expect_end(command->agent);
 }
 
 void pyro_command_settle(struct pyro_command *command)
@@ -152,14 +182,50 @@ static void end_command(struct pyro_command *command, int status)
         conclude(command);
 }
 
-/* Each end of a process may have been the last of its command's. */
-static void end_lingering(struct pyro_agent *agent)
+/* Its process is a zombie that its tracer does not let us have. `ret_status` as waitpid(2) tells
+ * it: proc(5), the last field of /proc/PID/stat. */
+static bool is_withheld(pid_t pid, int *ret_status)
 {
+    char path[32];
+    cleanup_free char *text = NULL;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (pyro_file_read_at(AT_FDCWD, path, 4096, &text, NULL) < 0)
+        return false;
+    const char *name_end = strrchr(text, ')'), *last = strrchr(text, ' ');
+    if (!name_end || strncmp(name_end, ") Z", 3) != 0)
+        return false;
+    *ret_status = atoi(last);
+    return true;
+}
+
+/* One that was to end, and of which nothing is left in its cgroup. */
+static void end_empty(struct pyro_command *command)
+{
+    int status;
+    if (pyro_cgroup_is_populated(&command->agent->cgroups, &command->cgroup))
+        return;
+    if (command->lingers)
+        conclude(command);
+    else if (!command->over && is_withheld(command->spawn.pid, &status))
+        end_command(command, status);
+}
+
+/* Each end of a process may have been the last of its command's. */
+static void end_ending(struct pyro_agent *agent)
+{
+    enum { LOOK_LAST_MS = 1000 };
+    bool some = false;
     for (struct pyro_command *command = agent->commands, *next; command; command = next) {
         next = command->next;
-        if (command->lingers && !pyro_cgroup_is_populated(&agent->cgroups, &command->cgroup))
-            conclude(command);
+        if (!command->is_ending && !command->killed)
+            continue;
+        some = true;
+        end_empty(command);
     }
+    if (!some)
+        pyro_timer_stop(&agent->ending);
+    else if (!agent->ending.loop)
+        look_soon(agent, MIN(2 * agent->ending_ms, (uint64_t)LOOK_LAST_MS));
 }
 
 void pyro_commands_reap(struct pyro_agent *agent)
@@ -173,7 +239,7 @@ void pyro_commands_reap(struct pyro_agent *agent)
         if (command)
             end_command(command, status);
     }
-    end_lingering(agent);
+    end_ending(agent);
     pyro_cgroups_sweep(&agent->cgroups);
 }
 

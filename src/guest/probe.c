@@ -45,21 +45,15 @@ static void keep_end(char *text, size_t capacity, const char *bytes, size_t size
     }
 }
 
-/* Reads until its end, or the deadline. */
-static void read_output(int fd, uint64_t deadline_ms, char *text, size_t capacity)
+/* Once, from a descriptor that does not block. False when there is nothing. */
+static bool read_output(int fd, char *text, size_t capacity)
 {
     char bytes[256];
-    struct pollfd polled = {.fd = fd, .events = POLLIN};
-    for (;;) {
-        uint64_t now = pyro_now_ms();
-        if (now >= deadline_ms ||
-            poll(&polled, 1, (int)MIN(deadline_ms - now, (uint64_t)60000)) < 0)
-            return;
-        ssize_t got = polled.revents ? read(fd, bytes, sizeof(bytes)) : 0;
-        if (polled.revents && got <= 0)
-            return;
-        keep_end(text, capacity, bytes, strnlen(bytes, (size_t)got));
-    }
+    ssize_t got = read(fd, bytes, sizeof(bytes));
+    if (got <= 0)
+        return false;
+    keep_end(text, capacity, bytes, strnlen(bytes, (size_t)got));
+    return true;
 }
 
 __attribute__((noreturn)) static void run_shell(const char *command, int output)
@@ -79,36 +73,42 @@ static void tell_end(int status, const char *said, char *ret_answer)
              killed ? WTERMSIG(status) : WEXITSTATUS(status), *said ? ": " : "", said);
 }
 
-/* At the deadline it is killed, with what it has started. True when it ended before. */
-static bool await_end(pid_t pid, uint64_t deadline_ms, int *ret_status)
+/* Reads what it writes until it has ended, which is true then, or the deadline. What it has left in
+ * the background is killed, as it is itself at the deadline. */
+static bool await_end(pid_t pid, int output, uint64_t deadline_ms, char *said, size_t capacity,
+                      int *ret_status)
 {
+    enum { READS_MOST = 1024 }; /* at its end: more than a pipe holds */
     cleanup_close int ended = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd polled = {.fd = ended, .events = POLLIN};
-    uint64_t now = pyro_now_ms();
-    bool in_time =
-        now < deadline_ms && poll(&polled, 1, (int)MIN(deadline_ms - now, (uint64_t)INT_MAX)) > 0;
-    if (!in_time)
-        kill(-pid, SIGKILL);
+    struct pollfd polled[] = {{.fd = ended, .events = POLLIN}, {.fd = output, .events = POLLIN}};
+    uint64_t now;
+    while (!polled[0].revents && (now = pyro_now_ms()) < deadline_ms) {
+        if (poll(polled, ARRAY_SIZE(polled), (int)MIN(deadline_ms - now, (uint64_t)60000)) < 0)
+            break;
+        if (polled[1].revents && !read_output(output, said, capacity))
+            polled[1].fd = -1; /* closed */
+    }
+    for (int i = 0; polled[0].revents && i < READS_MOST && read_output(output, said, capacity); i++)
+        ;
+    kill(-pid, SIGKILL);
     waitpid(pid, ret_status, 0);
-    return in_time;
+    return polled[0].revents != 0;
 }
 
-/* It is over when it has closed its output and ended: one that leaves something in the background
- * that holds on to its output is given up at the deadline. */
 static int probe_command(const char *command, uint64_t deadline_ms, char *ret_answer)
 {
     char said[PYRO_PROBE_ANSWER_SIZE / 2] = "";
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
     pid_t pid = fork();
     if (pid == 0)
         run_shell(command, ends[1]);
     close(ends[1]);
     if (pid > 0) {
         setpgid(pid, pid); /* as it does itself: whoever is first */
-        read_output(ends[0], deadline_ms, said, sizeof(said));
-        if (await_end(pid, deadline_ms, &status))
+        if (await_end(pid, ends[0], deadline_ms, said, sizeof(said), &status))
             tell_end(status, said, ret_answer);
         else if (*ret_answer == '\0') /* else an earlier one has told more */
             snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "the command took too long");
@@ -117,15 +117,27 @@ static int probe_command(const char *command, uint64_t deadline_ms, char *ret_an
     return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
+enum {
+    LOOK_LEAST_MS = 100,     /* also at the limit: in no time nothing can be seen */
+    LOOK_NET_MOST_MS = 5000, /* a server that lost a connection may answer the next one */
+};
+
 static const struct {
     const char *name;
     int (*look)(const char *target, uint64_t deadline_ms, char *ret_answer);
+    uint64_t most_ms; /* for one look */
 } types[] = {
-    {"file", probe_file},
-    {"tcp", pyro_probe_tcp},
-    {"http", pyro_probe_http},
-    {"command", probe_command},
+    {"file", probe_file, UINT64_MAX},
+    {"tcp", pyro_probe_tcp, LOOK_NET_MOST_MS},
+    {"http", pyro_probe_http, LOOK_NET_MOST_MS},
+    {"command", probe_command, UINT64_MAX},
 };
+
+static uint64_t look_deadline(uint64_t begun_ms, uint64_t deadline_ms, uint64_t most_ms)
+{
+    uint64_t left = MAX(deadline_ms, begun_ms + LOOK_LEAST_MS) - begun_ms;
+    return begun_ms + MIN(left, most_ms);
+}
 
 /* A name server that does not answer keeps a look for as long as it likes. */
 static void give_up(int signal)
@@ -164,7 +176,8 @@ int pyro_probe(char *const *words)
     alarm((unsigned)MIN(limit / 1000 + 2, (uint64_t)UINT_MAX));
     for (;;) {
         uint64_t begun = pyro_now_ms();
-        if (types[type].look(words[1], deadline, answer) == 0)
+        uint64_t look_by = look_deadline(begun, deadline, types[type].most_ms);
+        if (types[type].look(words[1], look_by, answer) == 0)
             return 0;
         uint64_t now = pyro_now_ms();
         if (now >= deadline)

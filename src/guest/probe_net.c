@@ -61,7 +61,8 @@ static int connect_to(const char *host, const char *port, uint64_t deadline_ms, 
     freeaddrinfo(found);
     if (fd >= 0)
         return fd;
-    snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s port %s: %s", host, port, strerror(-fd));
+    if (fd != -ETIMEDOUT || *ret_answer == '\0') /* else an earlier look has told more */
+        snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s port %s: %s", host, port, strerror(-fd));
     return -1;
 }
 
@@ -105,9 +106,9 @@ static int ask(int fd, const char *host, const char *path, uint64_t deadline_ms)
     char answer[64] = "";
     size_t have = 0;
     int size = asprintf(&request,
-                        "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pyro-probe\r\n"
+                        "GET %s%.*s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pyro-probe\r\n"
                         "Accept: */*\r\nConnection: close\r\n\r\n",
-                        path, host);
+                        *path == '/' ? "" : "/", (int)strcspn(path, "#"), path, host);
     if (size < 0)
         return -ENOMEM;
     if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size)
@@ -145,12 +146,14 @@ int pyro_probe_http(const char *url, uint64_t deadline_ms, char ret_answer[PYRO_
     cleanup_close int fd = connect_to(host, port, deadline_ms, ret_answer);
     if (fd < 0)
         return -1;
-    int status = ask(fd, named, *path == '/' ? path : "/", deadline_ms);
+    int status = ask(fd, named, path, deadline_ms);
     if (status >= 200 && status < 400)
         return 0;
-    if (status < 0)
+    if (status == -EBADMSG)
+        snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: the answer is no HTTP", url);
+    else if (status < 0 && (status != -ETIMEDOUT || *ret_answer == '\0'))
         snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: %s", url, strerror(-status));
-    else
+    else if (status >= 0)
         snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s answers with status %d", url, status);
     return -1;
 }

@@ -155,6 +155,68 @@ def test_ends_that_nobody_asked_for(services):
     assert services.json("logs", "wrapped")["stdout"] == "up\nsaved\n", "a child is given its time, though its parent ends at once"
 
 
+def test_ends_that_no_signal_tells(services):
+    """A zombie that belongs to its tracer, one whose parent has left, a process that was stopped: no stop waits for them in vain."""
+    traced = services.start("traced", "--", "sleep", "1000")
+    tracer = f"perl -e '$| = 1; print syscall(101, 0x4206, {traced['pid']}, 0, 0) == 0 ? qq(traced\\n) : die; sleep 1000'"  # PTRACE_SEIZE
+    services.start("tracer", "--", "sh", "-c", tracer)
+    wait_until(lambda: services.json("logs", "tracer")["stdout"] == "traced\n", 20, "the tracer")
+    begun = time.monotonic()
+    stopped = services.json("stop", "traced", "--grace-seconds", 1)
+    assert (stopped["state"], stopped["exit_code"]) == ("stopped", 137) and time.monotonic() - begun < 30
+    assert services.counts() == (2, 1), "nobody else went with it"
+    services.start("left", "--ready-file", "/tmp/left", "--", "sh", "-c", "perl -e 'unless (fork) { sleep 1000; exit } open F, q(>/sys/fs/cgroup/cgroup.procs);"
+                   " syswrite F, $$; close F; $SIG{TERM} = q(IGNORE); open F, q(>/tmp/left); sleep 1000 while 1' & sleep 1000")  # fmt: skip
+    begun = time.monotonic()
+    services.json("stop", "left", "--grace-seconds", 300)
+    assert time.monotonic() - begun < 60
+    services.start("halted", "--ready-file", "/tmp/halted", "--", "perl", "-e", "$SIG{TERM} = sub { exit 6 }; open F, q(>/tmp/halted); kill STOP, $$; sleep 1000 while 1")
+    assert services.json("stop", "halted", "--grace-seconds", 300)["exit_code"] == 6, "who is stopped is let go on to hear of it"
+    services.start("slow", "--", "sh", "-c", "trap '' TERM; while :; do sleep 1000; done")
+    first = services.one.pyro.popen("workspace", "service", "stop", services.one.id, "slow", "--grace-seconds", "3600")
+    time.sleep(1)
+    services.json("stop", "slow", "--grace-seconds", 0)
+    assert first.wait(timeout=30) == 0, "whoever is in more of a hurry decides"
+    assert services.one.exec("echo", "alive").stdout == b"alive\n"
+
+
+def test_what_probes_say(services):
+    """The last thing that was seen, not that there was no time to see anything."""
+    answer = "use IO::Socket::INET; my $s = IO::Socket::INET->new(Listen => 20, LocalPort => %d, ReuseAddr => 1) or die; while (1) { my $c = $s->accept or next; my $l = <$c>; print $c \"%s\"; close $c }"
+    limits = ("--ready-timeout-seconds", 1, "--ready-interval-ms", 200)
+    failing = services.error("start", "failing", "--ready-http", "http://127.0.0.1:8010/", *limits, "--", "perl", "-e", answer % (8010, "HTTP/1.1 500 No\\r\\n\\r\\n"))
+    assert "answers with status 500" in failing["message"], failing
+    garbled = services.error("start", "garbled", "--ready-http", "http://127.0.0.1:8011/", *limits, "--", "perl", "-e", answer % (8011, "SSH-2.0-x\\r\\n"))
+    assert "no HTTP" in garbled["message"], garbled
+    asked = services.start("asked", "--ready-http", "http://127.0.0.1:8012?a=b#c", "--", "perl", "-e", SERVER, 8012, 0)
+    assert asked["state"] == "running" and "got GET /?a=b HTTP/1.1" in services.json("logs", "asked")["stdout"]
+    begun = time.monotonic()
+    services.start("behind", "--ready-command", "echo yes; sleep 1000 & exit 0", "--ready-timeout-seconds", 300, "--", "sleep", "2000")
+    assert time.monotonic() - begun < 60, "what a probe leaves behind is not waited for"
+    assert services.text("pidof sleep | wc -w").strip() == "1", "and goes"
+    told = services.error("start", "binary", "--ready-file", "/never", "--", "sh", "-c", r"printf 'a\0b\nreal error\n' >&2; exit 1")
+    assert "real error" in told["message"]
+    for flag, target in (("--ready-tcp", "127.0.0.1:99999"), ("--ready-tcp", "127.0.0.1:0"), ("--ready-tcp", ":80"), ("--ready-http", "http://"),
+                         ("--ready-http", "http://a:80a/"), ("--ready-http", "http://user:pw@a/"), ("--ready-http", "http://a/x y")):  # fmt: skip
+        assert services.error("start", "x", flag, target, "--", "true")["field"] == "readiness", target
+    six = services.error("start", "six", "--ready-tcp", "[::1]:8013", *limits, "--", "sleep", "1000")
+    assert "::1 port 8013" in six["message"], six
+
+
+def test_a_name_that_is_started_anew_while_it_is_followed(services):
+    """Who follows the first one hears of the first one only."""
+    script = "for i in $(seq 1 50); do echo $0 $i; done; exec sleep 1000"
+    services.start("web", "--", "sh", "-c", script, "old")
+    follower = services.one.pyro.popen("workspace", "service", "logs", services.one.id, "web", "--follow")
+    assert [follower.stdout.readline() for _ in range(50)] == [b"old %d\n" % i for i in range(1, 51)]
+    follower.send_signal(signal.SIGSTOP)
+    services.json("stop", "web")
+    services.start("web", "--", "sh", "-c", script.replace("50", "500"), "new")
+    follower.send_signal(signal.SIGCONT)
+    out, _ = follower.communicate(timeout=30)
+    assert follower.returncode == 0 and out == b""
+
+
 def test_a_service_that_writes_without_end(services):
     """It costs neither the disk nor the others much; following it tells all that is new."""
     services.start("flood", "--", "sh", "-c", "exec yes flood")
