@@ -18,7 +18,8 @@ PAGE = ROOT / "docs" / "REFERENCE.md"
 def limits(parameter):
     words = []
     if parameter["minimum"] is not None:
-        words.append(f"{parameter['minimum']} to {parameter['maximum']}")
+        most = parameter["maximum"]
+        words.append(f"at least {parameter['minimum']}" if most is None else f"{parameter['minimum']} to {most}")
     if parameter["choices"]:
         words.append(", ".join(f"`{choice}`" for choice in parameter["choices"]))
     for variant in parameter["variants"] or []:

@@ -107,15 +107,24 @@ static int answer(struct reading *reading, const json_t *parameters, json_t **re
                                steal_pointer(&own), ret_result, error);
 }
 
+/* Whether the files are still of the one that was found: another one may have its name. */
+static bool is_same(const struct reading *reading, const json_t *begun)
+{
+    const json_t *now = json_object_get(reading->session.record, "started_at");
+    return json_equal((json_t *)begun, (json_t *)now);
+}
+
 /* Shows what comes until the service has ended. */
 static int follow(struct reading *reading, struct pyro_error *error)
 {
     struct pyro_session_watch watch = {reading->context, &reading->session, reading->observer};
+    cleanup_json json_t *begun =
+        json_incref(json_object_get(reading->session.record, "started_at"));
     int r = 0;
     bool runs = true;
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
         reading->ends[i] = UINT64_MAX;
-    while (r == 0 && runs) {
+    while (r == 0 && runs && is_same(reading, begun)) {
         runs = pyro_session_is_running(reading->session.record);
         for (size_t i = 0; i < ARRAY_SIZE(streams) && r == 0; i++)
             r = read_stream(reading, i, NULL, error);
@@ -123,6 +132,8 @@ static int follow(struct reading *reading, struct pyro_error *error)
             r = pyro_session_watch(&watch, reading->positions, UINT64_MAX, error);
     }
     pyro_session_unwatch(&watch);
+    for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+        reading->ends[i] = reading->positions[i]; /* all of it was shown */
     return r;
 }
 

@@ -1,4 +1,6 @@
 /* Services of a workspace: start, look, stop. Their output is service_logs.c. */
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -42,11 +44,38 @@ static const char *target_of(const json_t *readiness)
     return "";
 }
 
-static bool is_address(const char *text)
+static bool is_port(const char *text, size_t size)
 {
-    const char *colon = strrchr(text, ':');
-    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
-    return colon && colon > text && digits > 0 && digits <= 5 && colon[1 + digits] == '\0';
+    size_t digits = strspn(text, "0123456789");
+    int port = size > 0 && size <= 5 && digits >= size ? atoi(text) : 0;
+    return port > 0 && port <= UINT16_MAX;
+}
+
+/* HOST:PORT, or also HOST, in the first `size` bytes; an IPv6 address is in brackets there. */
+static bool is_address(const char *text, size_t size, bool needs_port)
+{
+    const char *end = text + size, *colon = memrchr(text, ':', size);
+    const char *bracket = memrchr(text, ']', size);
+    if (colon && bracket && colon < bracket)
+        colon = NULL; /* of the address */
+    const char *host_end = colon ? colon : end;
+    if (host_end == text || (*text == '[') != (host_end[-1] == ']'))
+        return false;
+    return colon ? is_port(colon + 1, (size_t)(end - colon - 1)) : !needs_port;
+}
+
+static bool is_url(const char *text)
+{
+    static const char scheme[] = "http://", host_marks[] = "/?#";
+    const char *host = text + strlen(scheme);
+    if (strncmp(text, scheme, strlen(scheme)) != 0)
+        return false;
+    for (const char *at = text; *at; at++) {
+        if (*at <= ' ' || *at == 0x7f)
+            return false;
+    }
+    size_t size = strcspn(host, host_marks);
+    return !memchr(host, '@', size) && is_address(host, size, false);
 }
 
 /* What a probe could only find out by waiting in vain. */
@@ -54,10 +83,10 @@ static int check_readiness(const json_t *readiness, struct pyro_error *error)
 {
     const char *type = pyro_json_text(readiness, "type", ""), *target = target_of(readiness);
     const char *wanted = NULL;
-    if (strcmp(type, "tcp") == 0 && !is_address(target))
+    if (strcmp(type, "tcp") == 0 && !is_address(target, strlen(target), true))
         wanted = "HOST:PORT, for example 127.0.0.1:8000";
-    if (strcmp(type, "http") == 0 && strncmp(target, "http://", strlen("http://")) != 0)
-        wanted = "a URL that begins with http://, for example http://127.0.0.1:8000/";
+    if (strcmp(type, "http") == 0 && !is_url(target))
+        wanted = "http://HOST[:PORT][/PATH], for example http://127.0.0.1:8000/";
     if (!wanted)
         return 0;
     pyro_error_set(error, PYRO_ERROR_INVALID_PARAMETER, "readiness by %s needs %s, not '%.200s'",
@@ -105,6 +134,8 @@ static void append_tail(const struct pyro_session *session, const char *stream, 
         pyro_log_read(session->directory, stream, PYRO_LOG_BYTES, from, end - from, &part) == 0 &&
         part.size > 0) {
         size_t cut = part.size > most ? part.size - most : 0;
+        for (size_t i = cut; i < part.size; i++)
+            part.text[i] = part.text[i] == '\0' ? '?' : part.text[i];
         snprintf(text + used, size - used, "\n%s: %s%s", stream, cut ? "…" : "", part.text + cut);
     }
     pyro_log_part_finish(&part);
@@ -124,9 +155,10 @@ static int fail(const struct start *start, const json_t *record, struct pyro_err
     cleanup_free char *shown = pyro_text_to_utf8(said, strlen(said), NULL);
     pyro_error_set(error, PYRO_ERROR_SERVICE_FAILED, "the service %s failed: %s%s", start->name,
                    pyro_json_text(record, "stop_reason", "it ended"), shown ? shown : "");
-    return pyro_error_hint(error,
-                           "nothing of it runs any more; `pyro workspace service logs %s %s` "
-                           "shows all it wrote",
+    bool went_away = pyro_json_integer(record, "exit_code", -1) == 0;
+    return pyro_error_hint(error, "%s; `pyro workspace service logs %s %s` shows all it wrote",
+                           went_away ? "start it so that it stays in the foreground"
+                                     : "nothing of it runs any more",
                            pyro_json_text(start->parameters, "workspace_id", ""), start->name);
 }
 
@@ -206,7 +238,12 @@ static int stop(struct pyro_context *context, const json_t *parameters,
     if (pyro_session_ask(context, parameters, request, NULL, observer, &answer, error) < 0)
         return -1;
     *ret_was_running = pyro_json_boolean(answer, "was_running", false);
-    return pyro_session_refresh(context, session, error);
+    json_t *record = json_object_get(answer, "record");
+    if (!record)
+        return pyro_session_refresh(context, session, error);
+    json_decref(session->record); /* of the one that was stopped: another one may have its name */
+    session->record = json_incref(record);
+    return 0;
 }
 
 PYRO_HANDLER(service_stop)

@@ -96,12 +96,16 @@ const struct pyro_operation pyro_service_start_operation = {
     .description =
         "Starts a process in a workspace that runs on without any client, and returns once it is "
         "ready: a file is there, a port accepts connections, a URL answers, or a command succeeds, "
-        "all looked at from inside the guest. If it ends or is not ready in time, nothing of it is "
-        "left running, and the error tells what was seen last and what it wrote. A name that does "
+        "all looked at from inside the guest. It has to stay in the foreground: when the process "
+        "that was started ends, so does the service. If it ends or is not ready in time, nothing "
+        "of "
+        "it is left running, and the error tells what was seen last and what it wrote. A name that "
+        "does "
         "not run any more can be started anew.",
     .mcp_description =
         "Use this for a program that has to stay running while you do other things, "
-        "such as a web server or a database. Returns once it is ready: readiness says "
+        "such as a web server or a database; it has to stay in the foreground. Returns once it is "
+        "ready: readiness says "
         "what to wait for (a file, a TCP port, an HTTP URL, or a command that succeeds, "
         "all inside the VM). Ports are reached from commands of the same workspace, not "
         "from this host. If it ends or is not ready in time, nothing of it is left "
@@ -109,8 +113,8 @@ const struct pyro_operation pyro_service_start_operation = {
         "any more can be used again.",
     .examples = "pyro workspace service start ws-… web --ready-tcp 127.0.0.1:8000 -- python3 -m "
                 "http.server\n"
-                "pyro workspace service start ws-… db --ready-command 'pg_isready' -- "
-                "/etc/init.d/run-db",
+                "pyro workspace service start ws-… db --ready-command 'redis-cli ping' -- "
+                "redis-server --daemonize no",
     .annotations = PYRO_DESTRUCTIVE | PYRO_OPEN_WORLD,
     .parameters = start_parameters,
     .result = service_fields,

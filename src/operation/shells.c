@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "operation/session_support.h"
 
-enum { INPUT_MAX = 4 * 1024 * 1024 - 1 }; /* with its newline, what the supervisor takes at once */
+enum { INPUT_MAX = 4 * 1024 * 1024 }; /* and its newline */
 
 /* A login shell: bash where there is one. */
 static char login[] = "SHELL=$(command -v bash || command -v sh) && export SHELL && exec $SHELL -l";

@@ -192,14 +192,16 @@ const struct pyro_operation pyro_shell_write_operation = {
     .summary = "Type into the terminal of a shell",
     .description =
         "Types text into the terminal of a shell, as a person would. It returns at once; what the "
-        "shell does not read yet waits, up to 4 MiB. Control characters are keys: \\u0003 is "
-        "Ctrl-C, \\u0004 Ctrl-D.",
+        "shell does not read yet waits, up to 4 MiB. Control characters are keys: 3 is Ctrl-C, 4 "
+        "Ctrl-D ($'\\003' in bash, \\u0003 in JSON). Editors, menus and whatever else reads single "
+        "keys takes Enter as a carriage return: \\r, without the newline.",
     .mcp_description =
         "Use this to type into a shell, as a person would; append_newline presses Enter "
         "behind it. Returns at once: see what came of it with shell_read. Control "
-        "characters are keys: \\u0003 is Ctrl-C, \\u0004 Ctrl-D.",
+        "characters are keys: \\u0003 is Ctrl-C, \\u0004 Ctrl-D. Editors and menus take Enter "
+        "as \\r, without append_newline.",
     .examples = "pyro workspace shell write ws-… sh-1 --input 'make -j4'\n"
-                "printf 'q' | pyro workspace shell write ws-… sh-1 --no-newline",
+                "pyro workspace shell write ws-… sh-1 --input $'\\003' --no-newline",
     .annotations = PYRO_DESTRUCTIVE | PYRO_OPEN_WORLD,
     .parameters = write_parameters,
     .result = write_fields,

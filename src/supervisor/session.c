@@ -248,7 +248,10 @@ static bool has_news(const struct session *session, const json_t *positions)
 int session_watch(const struct ask *ask, struct pyro_error *error)
 {
     enum { MOST_MS = 1000 * 1000 };
+    const json_t *begun = json_object_get(ask->request, "started_at");
     struct session *session = ask->session;
+    if (session && begun && !json_equal(begun, json_object_get(session->record, "started_at")))
+        session = NULL; /* that one has ended, and another one has its name */
     int64_t wait_ms = pyro_json_integer(ask->request, "wait_ms", 0);
     if (!session || has_news(session, json_object_get(ask->request, "positions"))) {
         request_answer(ask->client, ask->stream, describe(session, WAIT_OUTPUT));
@@ -292,10 +295,13 @@ static void grace_over(struct pyro_timer *timer)
 void session_ask(struct session *session, enum session_ending ending, uint32_t grace_ms,
                  const char *why)
 {
-    if (session->ending != SESSION_GOES_ON)
+    bool is_first = session->ending == SESSION_GOES_ON;
+    if (!is_first && session->grace.deadline_us <= pyro_now_us() + grace_ms * 1000ull)
         return;
-    session->ending = ending;
-    snprintf(session->why, sizeof(session->why), "%s", why);
+    if (is_first) {
+        session->ending = ending;
+        snprintf(session->why, sizeof(session->why), "%s", why);
+    }
     pyro_timer_start(&session->supervisor->loop, &session->grace, grace_ms, grace_over, session);
 }
 

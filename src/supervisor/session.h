@@ -20,8 +20,8 @@ enum {
     SESSIONS_MAX = 192, /* the agent takes 256 commands, some are to be left for others */
     WAITERS_MAX = 1024,
     ABORT_GRACE_MS = 2000,
-    SESSION_START_MS = 120 * 1000,     /* for the guest to say that it was started */
-    SHELL_INPUT_MAX = 4 * 1024 * 1024, /* that its programs do not read yet */
+    SESSION_START_MS = 120 * 1000,  /* for the guest to say that it was started */
+    SHELL_INPUT_MAX = ATTACHED_MAX, /* that its programs do not read yet */
 };
 
 #define SESSION_UNSTARTED "the guest did not start it within 2 minutes"
@@ -92,7 +92,8 @@ struct waiter *session_wait(struct session *session, const struct ask *ask, enum
 void session_answer(struct session *session, enum wait_kind kind, const struct pyro_error *error);
 /* What the guest says of it, one line at most, made harmless for whoever shows it. */
 void session_note(struct session *session, const uint8_t *bytes, uint32_t size);
-/* The grace begins that ends with KILL; nothing happens the second time. `why` as in the record. */
+/* The grace begins that ends with KILL. The second time it may only become shorter. `why` as in the
+ * record. */
 void session_ask(struct session *session, enum session_ending ending, uint32_t grace_ms,
                  const char *why);
 /* All of it is over. `state` and what else is known of its end is in the record. */

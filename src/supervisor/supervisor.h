@@ -42,8 +42,8 @@ enum {
     COMMANDS_MAX = 1024,
     OUTGOING_MAX =
         16 * 1024 * 1024, /* the windows of many commands; who is behind more is cut off */
-    ATTACHED_MAX = 4 * 1024 * 1024,
-    FLUSH_MS = 1500, /* after the end, for clients that still read */
+    ATTACHED_MAX = 4 * 1024 * 1024 + 1, /* a line break comes after what is typed */
+    FLUSH_MS = 1500,                    /* after the end, for clients that still read */
     EXPIRY_CHECK_MS = 60 * 1000,
     RING_SIZE = 32 * 1024,
 };

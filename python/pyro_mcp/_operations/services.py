@@ -33,8 +33,9 @@ class Services(Methods):
 
         Starts a process in a workspace that runs on without any client, and returns once it is ready: a file is
         there, a port accepts connections, a URL answers, or a command succeeds, all looked at from inside the guest.
-        If it ends or is not ready in time, nothing of it is left running, and the error tells what was seen last and
-        what it wrote. A name that does not run any more can be started anew.
+        It has to stay in the foreground: when the process that was started ends, so does the service. If it ends or
+        is not ready in time, nothing of it is left running, and the error tells what was seen last and what it wrote.
+        A name that does not run any more can be started anew.
 
         workspace_id: Id of the workspace, as workspace create told it
         service_name: Name of the service within its workspace, for example web
