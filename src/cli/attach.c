@@ -1,36 +1,31 @@
 /* `pyro workspace shell attach`: this terminal becomes that of a shell, until Ctrl-] or the shell's
  * end. It is made of the operations that everybody has: read, write, resize. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/wait.h"
 #include "cli/attach.h"
+#include "cli/attach_screen.h"
+#include "cli/attach_terminal.h"
 
 enum {
-    LEAVE = 0x1d,        /* Ctrl-] */
-    REPLAY_CHARS = 8192, /* of what was shown before */
+    REPLAY_CHARS = 8192,       /* of what was shown before */
+    LOOK_BACK_CHARS = 4 << 20, /* to see on which screen that was */
+    LOOK_CHARS = 1 << 20,      /* at a time */
     WAIT_MS = 60 * 1000,
     EXIT_FAILED = 125,
 };
 
-/* What a program that was left in the middle may have switched on: mouse reports, bracketed paste;
- * and a cursor that it switched off (xterm's control sequences). */
-static const char reset[] = "\033[?1000l\033[?1002l\033[?1003l\033[?2004l\033[?25h\033[0m";
-/* Back from the alternate screen. On the other one it would move the cursor. */
-static const char leave_screen[] = "\033[?1049l";
-
-/* Follows which of the two screens is shown. */
-struct screen {
-    bool is_alternate;
-    size_t matched; /* characters of leave_screen, whose last is `h` to enter, that came last */
-};
+/* Ctrl-], as terminals send it: as a character, or as a program has asked for keys to be told
+ * (xterm's modifyOtherKeys, in both of its forms). */
+static const char *const leave_keys[] = {"\x1d", "\033[27;5;93~", "\033[93;5u"};
 
 struct attachment {
     struct cli *cli;
@@ -40,61 +35,15 @@ struct attachment {
     int resized_fd;
     int64_t cursor;
     bool runs;
-    struct screen screen;
+    int64_t exit_code; /* when it does not: -1 if that is not known */
+    struct cli_screen screen;
 };
-
-/* For a signal handler, which has nothing else to know it by. */
-static struct termios before;
-
-static void restore_terminal(void)
-{
-    tcsetattr(STDIN_FILENO, TCSANOW, &before); /* waits for no terminal that was stopped */
-}
-
-static void die_restored(int number)
-{
-    restore_terminal();
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-/* What ends a program without its consent; those that ask it to end come by cli->cancel_fd. */
-static void guard_terminal(void)
-{
-    static const int fatal[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSYS};
-    for (size_t i = 0; i < ARRAY_SIZE(fatal); i++)
-        signal(fatal[i], die_restored);
-    signal(SIGTSTP, SIG_IGN); /* stopped, it would keep the terminal as it is now */
-}
-
-static int make_raw(void)
-{
-    if (tcgetattr(STDIN_FILENO, &before) < 0)
-        return -errno;
-    struct termios raw = before;
-    cfmakeraw(&raw);
-    guard_terminal();
-    return tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) < 0 ? -errno : 0;
-}
-
-static void follow_screen(struct screen *screen, const char *bytes, size_t size)
-{
-    const size_t last = strlen(leave_screen) - 1;
-    for (size_t i = 0; i < size; i++) {
-        if (screen->matched == last && (bytes[i] == 'h' || bytes[i] == 'l'))
-            screen->is_alternate = bytes[i] == 'h';
-        if (screen->matched < last && bytes[i] == leave_screen[screen->matched])
-            screen->matched++;
-        else
-            screen->matched = bytes[i] == leave_screen[0];
-    }
-}
 
 static int on_output(void *userdata, enum pyro_stream stream, const void *bytes, size_t size)
 {
     struct attachment *attachment = userdata;
     (void)stream;
-    follow_screen(&attachment->screen, bytes, size);
+    cli_screen_follow(&attachment->screen, bytes, size);
     return pyro_fd_write_patiently(STDOUT_FILENO, bytes, size, attachment->cli->cancel_fd);
 }
 
@@ -110,26 +59,99 @@ static int call(struct attachment *attachment, const char *name, json_t *more,
                                ret_result, error);
 }
 
-static int resize(struct attachment *attachment, struct pyro_error *error)
+/* `rows_less`: a row or none. */
+static int resize(struct attachment *attachment, int rows_less, struct pyro_error *error)
 {
+    enum { MOST = 4096 }; /* the operation's limit */
     struct winsize size;
     cleanup_json json_t *result = NULL;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 || size.ws_row == 0)
         return 0; /* a terminal without a size: the shell's stays as it is */
+    int rows = MAX(MIN((int)size.ws_row, MOST) - rows_less, 1);
     return call(attachment, "shell_resize",
-                json_pack("{s:i, s:i}", "cols", size.ws_col, "rows", size.ws_row), NULL, &result,
-                error);
+                json_pack("{s:i, s:i}", "cols", MIN((int)size.ws_col, MOST), "rows", rows), NULL,
+                &result, error);
 }
 
-/* Not from the first character on: a screenful is what one wants to see. */
+static int read_shown(struct attachment *attachment, int64_t cursor, int64_t most,
+                      json_t **ret_result, struct pyro_error *error)
+{
+    return call(
+        attachment, "shell_read",
+        json_pack("{s:I, s:I}", "cursor", (json_int_t)cursor, "max_chars", (json_int_t)most), NULL,
+        ret_result, error);
+}
+
+/* Where to begin: not at the first character, a screenful is what one wants to see. Also on which
+ * screen that is. */
 static int find_begin(struct attachment *attachment, struct pyro_error *error)
 {
+    cleanup_json json_t *first = NULL;
+    if (read_shown(attachment, 0, 1, &first, error) < 0)
+        return -1;
+    int64_t end = pyro_json_integer(first, "end_cursor", 0);
+    int64_t oldest = MIN(end, pyro_json_integer(first, "cursor", 0));
+    int64_t begin = MAX(end - REPLAY_CHARS, oldest);
+    attachment->cursor = MAX(end - LOOK_BACK_CHARS, oldest);
+    while (attachment->cursor < begin) {
+        cleanup_json json_t *result = NULL;
+        int64_t from = attachment->cursor;
+        if (read_shown(attachment, from, MIN(begin - from, (int64_t)LOOK_CHARS), &result, error) <
+            0)
+            return -1;
+        const json_t *output = json_object_get(result, "output");
+        cli_screen_follow(&attachment->screen, json_string_value(output),
+                          json_string_length(output));
+        attachment->cursor = pyro_json_integer(result, "next_cursor", begin);
+        if (attachment->cursor <= from)
+            break;
+    }
+    return 0;
+}
+
+/* From the first whole line on, when something was shown before it. */
+static void put_shown(const char *text, size_t size, bool is_first)
+{
+    cleanup_free char *copy = malloc(size + 1);
+    const char *line = is_first ? NULL : memchr(text, '\n', size);
+    size_t skipped = line ? (size_t)(line + 1 - text) : 0;
+    if (!copy)
+        return;
+    memcpy(copy, text + skipped, size - skipped);
+    cli_terminal_put(copy, cli_screen_silence(copy, size - skipped));
+}
+
+/* Makes a program that has the whole screen draw it anew, by a size that is another one long enough
+ * to be seen. */
+static int redraw(struct attachment *attachment, struct pyro_error *error)
+{
+    enum { SEEN_MS = 100 };
+    static const char clear[] = "\033[H\033[2J";
+    cli_terminal_put(clear, strlen(clear));
+    if (resize(attachment, 1, error) < 0)
+        return -1;
+    poll(NULL, 0, SEEN_MS);
+    return resize(attachment, 0, error);
+}
+
+/* What was shown before, as far as it is still to be seen. */
+static int replay(struct attachment *attachment, struct pyro_error *error)
+{
     cleanup_json json_t *result = NULL;
-    int r =
-        call(attachment, "shell_read", json_pack("{s:i}", "max_chars", 1), NULL, &result, error);
-    int64_t end = pyro_json_integer(result, "end_cursor", 0);
-    attachment->cursor = MAX(end - REPLAY_CHARS, MIN(end, pyro_json_integer(result, "cursor", 0)));
-    return r;
+    bool was_alternate = attachment->screen.is_alternate;
+    if (read_shown(attachment, attachment->cursor, REPLAY_CHARS, &result, error) < 0)
+        return -1;
+    const json_t *output = json_object_get(result, "output");
+    const char *text = json_string_value(output);
+    size_t size = json_string_length(output);
+    cli_screen_follow(&attachment->screen, text, size);
+    attachment->cursor = pyro_json_integer(result, "next_cursor", attachment->cursor);
+    if (was_alternate || attachment->screen.is_alternate)
+        cli_terminal_put(CLI_SCREEN_ENTER, strlen(CLI_SCREEN_ENTER));
+    if (attachment->screen.is_alternate)
+        return redraw(attachment, error);
+    put_shown(text, size, pyro_json_integer(result, "cursor", 0) == 0);
+    return 0;
 }
 
 /* What is typed for a shell that takes no more of it is lost, which the bell tells. */
@@ -148,6 +170,17 @@ static int type(struct attachment *attachment, const char *keys, size_t size,
     return r;
 }
 
+static const char *find_leave(const char *keys, size_t size)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(leave_keys); i++) {
+        const char *found = memmem(keys, size, leave_keys[i], strlen(leave_keys[i]));
+        if (found && (!first || found < first))
+            first = found;
+    }
+    return first;
+}
+
 /* 1: leave; 0; -1 and an error. */
 static int take_keys(struct attachment *attachment, struct pyro_error *error)
 {
@@ -157,7 +190,7 @@ static int take_keys(struct attachment *attachment, struct pyro_error *error)
         return 0;
     if (got <= 0) /* the terminal is gone */
         return 1;
-    const char *leave = memchr(keys, LEAVE, (size_t)got);
+    const char *leave = find_leave(keys, (size_t)got);
     int r = type(attachment, keys, leave ? (size_t)(leave - keys) : (size_t)got, error);
     return r < 0 ? r : leave != NULL;
 }
@@ -175,7 +208,7 @@ static int take_wakes(struct attachment *attachment, struct pyro_error *error)
         else if (fd == attachment->cli->cancel_fd)
             r = 1;
         else if (read(fd, &info, sizeof(info)) > 0)
-            r = resize(attachment, error);
+            r = resize(attachment, 0, error);
     }
     return r;
 }
@@ -196,6 +229,7 @@ static int show(struct attachment *attachment, struct pyro_error *error)
     attachment->cursor = pyro_json_integer(result, "next_cursor", attachment->cursor);
     attachment->runs = strcmp(pyro_json_text(result, "state", ""), "running") == 0 ||
                        attachment->cursor < pyro_json_integer(result, "end_cursor", 0);
+    attachment->exit_code = pyro_json_integer(result, "exit_code", -1);
     return 0;
 }
 
@@ -229,18 +263,21 @@ static int watch_wakes(struct attachment *attachment)
 
 static int attach(struct attachment *attachment, struct pyro_error *error)
 {
-    if (resize(attachment, error) < 0 || find_begin(attachment, error) < 0)
+    if (resize(attachment, 0, error) < 0 || find_begin(attachment, error) < 0)
         return -1;
+    cli_print(stderr, "attached to %s; Ctrl-] leaves\n",
+              pyro_json_text(attachment->given, "shell_id", ""));
     int r = watch_wakes(attachment);
     if (r == 0)
-        r = make_raw();
+        r = cli_terminal_make_raw();
     if (r < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot use this terminal");
-    r = serve(attachment, error);
-    if (attachment->screen.is_alternate)
-        pyro_fd_write_patiently(STDOUT_FILENO, leave_screen, strlen(leave_screen), -1);
-    pyro_fd_write_patiently(STDOUT_FILENO, reset, strlen(reset), -1);
-    restore_terminal();
+    r = replay(attachment, error);
+    if (r == 0)
+        r = serve(attachment, error);
+    if (attachment->screen.is_alternate) /* on the other one it would move the cursor */
+        cli_terminal_put(CLI_SCREEN_LEAVE, strlen(CLI_SCREEN_LEAVE));
+    cli_terminal_restore();
     return r;
 }
 
@@ -255,13 +292,12 @@ static int fail_no_terminal(const struct cli *cli)
 int cli_attach(struct cli *cli, const json_t *given)
 {
     struct attachment attachment = {
-        .cli = cli, .given = given, .wake_fd = -1, .resized_fd = -1, .runs = true};
+        .cli = cli, .given = given, .wake_fd = -1, .resized_fd = -1, .runs = true, .exit_code = -1};
     struct pyro_error error = PYRO_ERROR_INIT;
     const char *shell = pyro_json_text(given, "shell_id", "");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return fail_no_terminal(cli);
     cli->cancel_fd = cli_signals_catch();
-    cli_print(stderr, "attached to %s; Ctrl-] leaves\n", shell);
     int r = pyro_open(NULL, &attachment.context, &error);
     if (r == 0)
         r = attach(&attachment, &error);
@@ -272,6 +308,11 @@ int cli_attach(struct cli *cli, const json_t *given)
         close(attachment.resized_fd);
     if (r < 0)
         return cli_fail(cli, "pyro workspace shell attach", &error);
-    cli_print(stderr, "\n%s %s\n", shell, attachment.runs ? "goes on without you" : "has ended");
+    if (attachment.runs)
+        cli_print(stderr, "\n%s goes on without you\n", shell);
+    else if (attachment.exit_code < 0)
+        cli_print(stderr, "\n%s has ended\n", shell);
+    else
+        cli_print(stderr, "\n%s has ended, exit status %d\n", shell, (int)attachment.exit_code);
     return cli_signals_caught() ? 128 + cli_signals_caught() : 0;
 }
