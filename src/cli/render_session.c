@@ -109,15 +109,14 @@ void cli_render_shell_open(const json_t *result)
 void cli_render_shell_read(const json_t *result)
 {
     int64_t lost = pyro_json_integer(result, "lost_chars", 0);
+    int64_t next = pyro_json_integer(result, "next_cursor", 0);
+    bool is_cut = pyro_json_boolean(result, "truncated", false) &&
+                  next < pyro_json_integer(result, "end_cursor", 0);
     fflush(stdout);
     if (lost > 0)
         cli_print(stderr, "pyro: %" PRId64 " characters before that are not kept any more\n", lost);
     cli_print(stderr, "pyro: %s, go on with --cursor %" PRId64 "%s\n", cli_text(result, "state"),
-              pyro_json_integer(result, "next_cursor", 0),
-              pyro_json_integer(result, "next_cursor", 0) <
-                      pyro_json_integer(result, "end_cursor", 0)
-                  ? " (there is more)"
-                  : "");
+              next, is_cut ? " (there is more)" : "");
 }
 
 void cli_render_shell_write(const json_t *result)

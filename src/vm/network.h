@@ -28,7 +28,8 @@ static inline uint32_t pyro_network_address(const uint8_t mac[6])
 struct pyro_network;
 
 /* Starts passt (it dies with the calling thread) for a guest of that address and relays between it
- * and `nic_fd`, which is taken over. `ended` is called once if either side ends or breaks.
+ * and `nic_fd`, which is taken over. `ended` is called once if passt ends or either side
+ * breaks the framing.
  * PYRO_ERROR_NETWORK_FAILED. */
 int pyro_network_start(struct pyro_loop *loop, const char *passt_path, uint32_t address, int nic_fd,
                        void (*ended)(void *userdata, const char *reason), void *userdata,

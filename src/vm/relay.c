@@ -33,14 +33,19 @@ int pyro_relay_filter(struct pyro_buffer *from, struct pyro_buffer *to)
     return 0;
 }
 
+static void unwatch(struct pyro_relay *relay)
+{
+    pyro_source_remove(&relay->nic);
+    pyro_source_remove(&relay->passt);
+}
+
 static void end(struct pyro_relay *relay, const char *reason)
 {
     if (!relay->ended)
         return;
     void (*ended)(void *, const char *) = relay->ended;
     relay->ended = NULL;
-    pyro_source_remove(&relay->nic);
-    pyro_source_remove(&relay->passt);
+    unwatch(relay);
     ended(relay->userdata, reason);
 }
 
@@ -60,7 +65,7 @@ static bool can_go_on(long r)
 static void pump(struct pyro_relay *relay, bool nic_readable, bool passt_readable)
 {
     if (nic_readable && !can_go_on(pyro_buffer_read(&relay->from_nic, relay->nic.fd, READ_SIZE))) {
-        end(relay, "QEMU closed the guest's network");
+        unwatch(relay); /* QEMU ends, and is watched itself */
         return;
     }
     if (passt_readable &&
@@ -70,7 +75,7 @@ static void pump(struct pyro_relay *relay, bool nic_readable, bool passt_readabl
     }
     int r = pyro_buffer_write(&relay->to_nic, relay->nic.fd);
     if (r < 0 && r != -EAGAIN) {
-        end(relay, "QEMU closed the guest's network");
+        unwatch(relay); /* QEMU ends, and is watched itself */
         return;
     }
     r = pyro_relay_filter(&relay->from_nic, &relay->to_passt);
@@ -122,8 +127,7 @@ int pyro_relay_start(struct pyro_relay *relay, struct pyro_loop *loop, int nic_f
 void pyro_relay_stop(struct pyro_relay *relay)
 {
     relay->ended = NULL;
-    pyro_source_remove(&relay->nic);
-    pyro_source_remove(&relay->passt);
+    unwatch(relay);
     pyro_buffer_finish(&relay->from_nic);
     pyro_buffer_finish(&relay->to_passt);
     pyro_buffer_finish(&relay->to_nic);

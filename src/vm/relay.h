@@ -22,7 +22,8 @@ struct pyro_relay {
 };
 
 /* Both descriptors are non-blocking stream sockets and stay the caller's. `ended` is called once,
- * when either side is closed or breaks the framing.
+ * when passt closes its side or QEMU breaks the framing. A side that QEMU closes is only forgotten:
+ * why it ended is told by who watches QEMU.
  * 0 or -errno. */
 int pyro_relay_start(struct pyro_relay *relay, struct pyro_loop *loop, int nic_fd, int passt_fd,
                      void (*ended)(void *userdata, const char *reason), void *userdata);

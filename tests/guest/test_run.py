@@ -8,6 +8,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from conftest import BASE, wait_until
 
 ARGUMENTS = ["a b", "", "*", "$HOME", "it's", '"', "\\", "line\nbreak", "ümlaut", "--json", "-x"]
@@ -150,10 +152,11 @@ def test_json_says_it_all(pyro):
     assert result["stdout_truncated"] is False and result["stdout_path"] is None
 
 
-def test_the_guest_that_shuts_itself_down(pyro):
-    result = pyro.guest("sh", "-c", "echo b >/proc/sysrq-trigger; sleep 100")
+@pytest.mark.parametrize("flags", [(), ("--network",)], ids=["alone", "network"])
+def test_the_guest_that_shuts_itself_down(pyro, flags):
+    result = pyro.run("run", BASE, *flags, "--json", "--", "sh", "-c", "echo b >/proc/sysrq-trigger; sleep 100")
     assert result.returncode == 125
-    assert b"guest" in result.stderr
+    assert json.loads(result.stdout)["error"]["code"] == "guest_failed", result.stdout
     pyro.assert_nothing_left()
 
 

@@ -255,9 +255,9 @@ static void test_ends(const char *passt)
     shutdown(wire.guest, SHUT_RDWR);
     await(&wire, wire.guest, 0);
     uint64_t deadline = pyro_now_ms() + 5000;
-    while (!wire.ended && pyro_now_ms() < deadline)
+    for (int i = 0; i < 3; i++)
         pyro_loop_turn(&wire.loop, 100);
-    is_text(wire.ended, "QEMU closed the guest's network", "the guest's end is told");
+    ok(!wire.ended, "the guest's end is no end of the network: why it ended others tell");
     close_wire(&wire);
 
     if (!ok(open_wire(&wire, passt, true) == 0, "passt answers"))
