@@ -127,14 +127,23 @@ static size_t take_back(const char *text, size_t size)
     return size > 0 && text[before] == '\n' ? size : before;
 }
 
+/* CSI that takes the cursor to another line: up, down, or to a place. */
+static bool moves_to_line(const uint8_t *at, size_t length)
+{
+    bool is_control = (*at == ESCAPE && length > 2 && at[1] == '[') ||
+                      (is_c1(at, length) && at[1] == 0x9b && length > 2);
+    return is_control && strchr("ABEFHdf", at[length - 1]) != NULL;
+}
+
 /* What stands for something special: for most of it nothing. A line that is begun anew before there
  * is anything in it is no other line. */
 static size_t put_special(char *text, size_t size, const uint8_t *at, size_t length)
 {
     if (*at == '\b')
         return take_back(text, size);
-    bool anew = *at == '\r' && at[length - 1] == '\r' && size > 0 && text[size - 1] == '\n';
-    if (*at == '\r' && !anew)
+    bool moves = moves_to_line(at, length);
+    bool anew = (moves || at[length - 1] == '\r') && size > 0 && text[size - 1] == '\n';
+    if ((moves || *at == '\r') && !anew)
         text[size++] = '\n';
     return size;
 }

@@ -8,10 +8,10 @@
 enum { PYRO_PLAIN_LONGEST = 4096 }; /* bytes of a sequence; what is longer is taken for text */
 
 /* A copy of what begins in the first `most` bytes, without escape sequences and control characters
- * other than line break and tab. Carriage returns, with a line break behind them or not, become one
- * line break, but not at the beginning of a line; a backspace takes back the character before it,
- * but no line break (both as far as this text goes back). `text` is UTF-8; `size` and `most` end
- * with a whole character.
+ * other than line break and tab. Carriage returns, with a line break behind them or not, and what
+ * takes the cursor to another line become one line break, but not at the beginning of a line; a
+ * backspace takes back the character before it, but no line break (both as far as this text goes
+ * back). `text` is UTF-8; `size` and `most` end with a whole character.
  *
  * `ret_used` says how many bytes were looked at, and reading goes on there. Unless `is_end` that
  * may be less than `most` when a sequence or a line's end is not complete in `size` bytes: it never

@@ -64,7 +64,7 @@ const struct pyro_operation pyro_shell_open_operation = {
     .description =
         "Opens a terminal in a workspace with bash in it, or sh where there is no bash. It keeps "
         "its state from one call to the next and needs no client: write to it, read what it shows, "
-        "or attach to it. Many can be open at once.",
+        "or attach to it. Many can be open at once. TERM is xterm-256color.",
     .mcp_description =
         "Use this for programs that need a terminal or answers while they run, such as "
         "debuggers and REPLs, and where cd and variables have to last. Opens a login "
@@ -98,7 +98,8 @@ static const struct pyro_parameter read_parameters[] = {
     {.name = "plain",
      .type = PYRO_TYPE_BOOLEAN,
      .fallback = "false",
-     .help = "Leave out colours and whatever else only a terminal understands"},
+     .help = "Leave out colours and whatever else only a terminal understands; a place on the "
+             "screen begins a line"},
     {.name = "wait_ms",
      .type = PYRO_TYPE_INTEGER,
      .fallback = "0",

@@ -35,6 +35,9 @@ static void test_whole(void)
           "abcd\xc2\xa0\xc2\xbf", "C1 controls");
     PLAIN("a\0\001\a\013\014\016\177b", "ab", "other controls");
     PLAIN("a\r\nb\r\r\nc\rd\r\r", "a\nb\nc\nd\n", "carriage returns");
+    PLAIN("\033[2J\033[Ha\033[5;1Hb\033[2;3fc\033[1Ad\xc2\x9b"
+          "7de\n\033[9Hf\033[3Cg\033[Kh\033[0J",
+          "\na\nb\nc\nd\ne\nfgh", "places on a screen");
     PLAIN("axä\b\b\bb\n\bc\b\b\bd", "b\nd", "backspace takes back, but no line break");
     PLAIN("\b\ba", "a", "nor what is not there");
     PLAIN("\033[1\nx\033[ä\033\033[0my\033\nz", "\nxäy\nz", "sequences that are broken off");
@@ -76,7 +79,7 @@ static void test_parts(void)
     static const char sample[] =
         "a\033[1;31mä\033[0m\r\nb\r\r\rc\rd\033]0;title\a€\033]8;;x\033\\l\033(B\033=\033#"
         "8\033\033[m"
-        "\033Pq\033[1mx\xc2\x9b"
+        "\033[7;2Hp\033[Aq\033Pq\033[1mx\xc2\x9b"
         "0me\xc2\x9dt\xc2\x9c"
         "f\033[1\ng\033]t\xc2\x9c\033]u\x1ah\033_i\033\\j\001\033[?2004h$ \r";
     is_same_in_parts(sample, sizeof(sample) - 1, "any split yields the same text");

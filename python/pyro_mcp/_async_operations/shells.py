@@ -29,7 +29,7 @@ class Shells(AsyncMethods):
 
         Opens a terminal in a workspace with bash in it, or sh where there is no bash. It keeps its state from one
         call to the next and needs no client: write to it, read what it shows, or attach to it. Many can be open at
-        once.
+        once. TERM is xterm-256color.
 
         workspace_id: Id of the workspace, as workspace create told it
         cwd: Directory of the guest to open it in; relative ones are below /workspace
@@ -75,7 +75,7 @@ class Shells(AsyncMethods):
         cursor: Where to begin, in characters: the next_cursor of the read before; 0: the oldest that is kept (at
             least 0)
         max_chars: How many characters at most (1 to 16777216)
-        plain: Leave out colours and whatever else only a terminal understands
+        plain: Leave out colours and whatever else only a terminal understands; a place on the screen begins a line
         wait_ms: If there is nothing new yet, wait for it, so long at most (0 to 86400000)
         wait_for_idle_ms: Wait until nothing new has come for so long; wait_ms, or else 10 s, is the most (0 to
             3600000)
