@@ -181,7 +181,8 @@ int pyro_client_connect(const struct pyro_home *home, const char *vm_id,
 
 bool pyro_client_reuse(struct pyro_client *client, const char *vm_id)
 {
-    if (client->made_by != getpid() || strcmp(client->vm_id, vm_id) != 0 || client->out.size > 0 ||
+    bool is_busy = client->out.size > 0 || client->asked;
+    if (client->made_by != getpid() || strcmp(client->vm_id, vm_id) != 0 || is_busy ||
         !pyro_client_is_running(client))
         return false;
     client->heard = false;
