@@ -109,11 +109,11 @@ static int find_begin(struct attachment *attachment, struct pyro_error *error)
     return 0;
 }
 
-/* From the first whole line on, when something was shown before it. */
-static void put_shown(const char *text, size_t size, bool is_first)
+/* From the first whole line on, when it may begin anywhere. */
+static void put_shown(const char *text, size_t size, bool is_whole)
 {
     cleanup_free char *copy = malloc(size + 1);
-    const char *line = is_first ? NULL : memchr(text, '\n', size);
+    const char *line = is_whole ? NULL : memchr(text, '\n', size);
     size_t skipped = line ? (size_t)(line + 1 - text) : 0;
     if (!copy)
         return;
@@ -134,23 +134,37 @@ static int redraw(struct attachment *attachment, struct pyro_error *error)
     return resize(attachment, 0, error);
 }
 
-/* What was shown before, as far as it is still to be seen. */
+/* Follows it, and returns what is still to be seen: what was shown on the other screen, when that
+ * was the one it begins on, is gone. */
+static size_t skip_other_screen(struct cli_screen *screen, const char *text, size_t size)
+{
+    bool was_alternate = screen->is_alternate;
+    size_t skipped = 0;
+    for (size_t i = 0; i < size; i++) {
+        cli_screen_follow(screen, text + i, 1);
+        if (was_alternate && skipped == 0 && !screen->is_alternate)
+            skipped = i + 1;
+    }
+    return skipped;
+}
+
+/* What was shown before. */
 static int replay(struct attachment *attachment, struct pyro_error *error)
 {
     cleanup_json json_t *result = NULL;
-    bool was_alternate = attachment->screen.is_alternate;
     if (read_shown(attachment, attachment->cursor, REPLAY_CHARS, &result, error) < 0)
         return -1;
     const json_t *output = json_object_get(result, "output");
     const char *text = json_string_value(output);
     size_t size = json_string_length(output);
-    cli_screen_follow(&attachment->screen, text, size);
+    size_t skipped = skip_other_screen(&attachment->screen, text, size);
     attachment->cursor = pyro_json_integer(result, "next_cursor", attachment->cursor);
-    if (was_alternate || attachment->screen.is_alternate)
+    if (attachment->screen.is_alternate) {
         cli_terminal_put(CLI_SCREEN_ENTER, strlen(CLI_SCREEN_ENTER));
-    if (attachment->screen.is_alternate)
         return redraw(attachment, error);
-    put_shown(text, size, pyro_json_integer(result, "cursor", 0) == 0);
+    }
+    bool is_whole = skipped > 0 || pyro_json_integer(result, "cursor", 0) == 0;
+    put_shown(text + skipped, size - skipped, is_whole);
     return 0;
 }
 

@@ -261,6 +261,7 @@ void pyro_commands_abandon(struct pyro_agent *agent)
         remove_command(command);
         pyro_command_finish(command);
     }
+    pyro_timer_stop(&agent->ending);
     pyro_commands_clean(agent);
     pyro_spare_drop(agent);
     agent->must_rest = false;

@@ -119,13 +119,14 @@ static int probe_command(const char *command, uint64_t deadline_ms, char *ret_an
 
 enum {
     LOOK_LEAST_MS = 100,     /* also at the limit: in no time nothing can be seen */
-    LOOK_NET_MOST_MS = 5000, /* a server that lost a connection may answer the next one */
+    LOOK_NET_MOST_MS = 5000, /* a server that lost a connection may answer the next one; doubled
+                                after each that took so long, for one that is slow */
 };
 
 static const struct {
     const char *name;
     int (*look)(const char *target, uint64_t deadline_ms, char *ret_answer);
-    uint64_t most_ms; /* for one look */
+    uint64_t most_ms; /* for the first look */
 } types[] = {
     {"file", probe_file, UINT64_MAX},
     {"tcp", pyro_probe_tcp, LOOK_NET_MOST_MS},
@@ -172,14 +173,16 @@ int pyro_probe(char *const *words)
         type++;
     if (type == ARRAY_SIZE(types))
         return pyro_own_say("there is no probe %s", words[0]);
+    uint64_t most = types[type].most_ms;
     signal(SIGALRM, give_up);
     alarm((unsigned)MIN(limit / 1000 + 2, (uint64_t)UINT_MAX));
     for (;;) {
         uint64_t begun = pyro_now_ms();
-        uint64_t look_by = look_deadline(begun, deadline, types[type].most_ms);
+        uint64_t look_by = look_deadline(begun, deadline, most);
         if (types[type].look(words[1], look_by, answer) == 0)
             return 0;
         uint64_t now = pyro_now_ms();
+        most = now >= look_by && most < UINT64_MAX ? 2 * most : most;
         if (now >= deadline)
             return pyro_own_say("not ready after %llu ms: %s", (unsigned long long)limit, answer);
         sleep_ms(pyro_probe_pause_ms(begun, interval, now, deadline));

@@ -71,7 +71,7 @@ static bool is_url(const char *text)
     if (strncmp(text, scheme, strlen(scheme)) != 0)
         return false;
     for (const char *at = text; *at; at++) {
-        if (*at <= ' ' || *at == 0x7f)
+        if ((unsigned char)*at <= ' ' || *at == 0x7f)
             return false;
     }
     size_t size = strcspn(host, host_marks);
@@ -155,7 +155,8 @@ static int fail(const struct start *start, const json_t *record, struct pyro_err
     cleanup_free char *shown = pyro_text_to_utf8(said, strlen(said), NULL);
     pyro_error_set(error, PYRO_ERROR_SERVICE_FAILED, "the service %s failed: %s%s", start->name,
                    pyro_json_text(record, "stop_reason", "it ended"), shown ? shown : "");
-    bool went_away = pyro_json_integer(record, "exit_code", -1) == 0;
+    static const char by_itself[] = "it ended before it was ready: exit status 0";
+    bool went_away = strcmp(pyro_json_text(record, "stop_reason", ""), by_itself) == 0;
     return pyro_error_hint(error, "%s; `pyro workspace service logs %s %s` shows all it wrote",
                            went_away ? "start it so that it stays in the foreground"
                                      : "nothing of it runs any more",

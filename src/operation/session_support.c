@@ -45,6 +45,10 @@ static int read_record(struct pyro_session *session, struct pyro_error *error)
 {
     int r = 0;
     json_t *record = pyro_session_read(session->directory, &r);
+    if (r == -ENOENT && session->record) { /* it was never started, after all */
+        pyro_session_lose(session->record);
+        return 0;
+    }
     if (!record)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot read the record of %s",
                                     session->name);

@@ -46,11 +46,12 @@ static int make_plain(struct reading *reading, struct pyro_error *error)
     size_t used, size, most = pyro_text_pass(text, part->size, &left);
     bool is_end =
         part->next == part->end ? !runs(reading) : part->next - part->start < window(reading);
+    bool is_part = part->next < part->end;
     char *plain = pyro_plain_text(text, part->size, most, is_end, &used, &size);
     if (!plain)
         return pyro_error_no_memory(error);
     part->next = part->start + pyro_text_count(text, used);
-    reading->is_cut = used >= most && part->next < part->end;
+    reading->is_cut = part->next < part->end && (is_part || used >= most);
     free(part->text);
     part->text = plain;
     part->size = size;

@@ -90,8 +90,10 @@ static void ready_io(struct pyro_source *source, uint32_t events)
     struct supervisor *supervisor = source->userdata;
     if (events & EPOLLOUT) {
         guest_flush(supervisor);
-        if (source->loop && supervisor->guest_out.size == 0)
+        if (source->loop && supervisor->guest_out.size == 0) {
+            pyro_source_set(source, EPOLLIN);
             shells_send_input(supervisor);
+        }
     }
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || !source->loop)
         return;
@@ -129,8 +131,8 @@ void guest_flush(struct supervisor *supervisor)
     if (!supervisor->guest.loop)
         return;
     int r = pyro_buffer_write(&supervisor->guest_out, supervisor->guest.fd);
-    if (r < 0 && r != -EAGAIN)
+    if (r == -EAGAIN) /* ready_io() takes that back, and hears of the room there is then */
+        pyro_source_set(&supervisor->guest, EPOLLIN | EPOLLOUT);
+    else if (r < 0)
         lost(supervisor, "the channel to the guest broke");
-    else
-        pyro_source_set(&supervisor->guest, r == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }

@@ -184,10 +184,10 @@ def test_what_probes_say(services):
     """The last thing that was seen, not that there was no time to see anything."""
     answer = "use IO::Socket::INET; my $s = IO::Socket::INET->new(Listen => 20, LocalPort => %d, ReuseAddr => 1) or die; while (1) { my $c = $s->accept or next; my $l = <$c>; print $c \"%s\"; close $c }"
     limits = ("--ready-timeout-seconds", 1, "--ready-interval-ms", 200)
-    failing = services.error("start", "failing", "--ready-http", "http://127.0.0.1:8010/", *limits, "--", "perl", "-e", answer % (8010, "HTTP/1.1 500 No\\r\\n\\r\\n"))
-    assert "answers with status 500" in failing["message"], failing
-    garbled = services.error("start", "garbled", "--ready-http", "http://127.0.0.1:8011/", *limits, "--", "perl", "-e", answer % (8011, "SSH-2.0-x\\r\\n"))
-    assert "no HTTP" in garbled["message"], garbled
+    for name, port, said, wanted in (("failing", 8010, "HTTP/1.1 500 No\\r\\n\\r\\n", "answers with status 500"), ("garbled", 8011, "SSH-2.0-x\\r\\n", "no HTTP")):
+        services.start(name, "--ready-tcp", f"127.0.0.1:{port}", "--", "perl", "-e", answer % (port, said))
+        told = services.error("start", "needs-" + name, "--ready-http", f"http://127.0.0.1:{port}/", *limits, "--", "sleep", "1000")
+        assert wanted in told["message"], told
     asked = services.start("asked", "--ready-http", "http://127.0.0.1:8012?a=b#c", "--", "perl", "-e", SERVER, 8012, 0)
     assert asked["state"] == "running" and "got GET /?a=b HTTP/1.1" in services.json("logs", "asked")["stdout"]
     begun = time.monotonic()

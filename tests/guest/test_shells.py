@@ -172,7 +172,7 @@ def test_input_that_nobody_reads_waits(shell):
     writer = shell.pyro.popen("workspace", "shell", "write", shell.one.id, shell.id, stdin=subprocess.PIPE)
     writer.stdin.write(b"nothing of it")
     writer.stdin.flush()
-    time.sleep(0.5)
+    wait_until(lambda: struct.unpack("i", fcntl.ioctl(writer.stdin, termios.FIONREAD, bytes(4)))[0] == 0, 20, "its reading")
     writer.send_signal(signal.SIGINT)
     assert writer.wait(timeout=20) == 130, "who waits for more of it can be interrupted"
     missing = shell.run("write")

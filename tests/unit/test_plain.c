@@ -131,7 +131,8 @@ static void test_most(void)
     is_int(failed, 0, "parts of few characters yield the same text");
 }
 
-/* What begins over and over and never ends is looked through once: this would take minutes. */
+/* What begins over and over and never ends is looked through once: this would take most of a
+ * minute. */
 static void test_many_strings(void)
 {
     enum { SIZE = 16 << 20 };

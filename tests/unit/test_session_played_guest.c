@@ -162,7 +162,11 @@ static json_t *answer(int client)
     while (pyro_buffer_read(&in, client, PYRO_FRAME_SIZE_MAX) > 0)
         ;
     while (pyro_frame_decode(pyro_buffer_data(&in), in.size, PYRO_TO_CLIENT, &frame) > 0) {
-        if (frame.type == PYRO_FRAME_ANSWER && !found)
+        if (frame.type == PYRO_FRAME_ANSWER && found) {
+            printf("Bail out! answered twice\n");
+            exit(1);
+        }
+        if (frame.type == PYRO_FRAME_ANSWER)
             found = json_loadb((const char *)frame.payload, frame.length, 0, NULL);
         pyro_buffer_consume(&in, pyro_frame_size(&frame));
     }
