@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-enum { ENQUIRY = 0x05, BELL = 0x07, ESCAPE = 0x1b };
+#include "base/macros.h"
+#include "operation/plain.h"
+
+enum { ENQUIRY = 0x05, ESCAPE = 0x1b };
 
 void cli_screen_follow(struct cli_screen *screen, const char *bytes, size_t size)
 {
@@ -18,58 +21,47 @@ void cli_screen_follow(struct cli_screen *screen, const char *bytes, size_t size
     }
 }
 
-/* The functions below return the length of a sequence that asks something, or 0: it asks nothing,
- * or is not complete. */
-
 /* CSI: reports of device and cursor (c, n), of the window (t), of modes ($p), of the version (>q)
  * and of the keyboard (?u). */
-static size_t control_query(const char *text, size_t size)
+static bool control_asks(const char *sequence, size_t size)
 {
-    size_t at = 2;
-    while (at < size && text[at] >= 0x20 && text[at] <= 0x3f)
-        at++;
-    if (at == size)
-        return 0;
-    char first = text[2], before = text[at - 1];
-    bool asks = strchr("cnt", text[at]) || (text[at] == 'p' && before == '$') ||
-                (text[at] == 'q' && first == '>') || (text[at] == 'u' && first == '?');
-    return asks && text[at] != '\0' ? at + 1 : 0;
-}
-
-/* OSC that asks has a ? where a value could be; all of DCS that programs send asks. */
-static size_t string_query(const char *text, size_t size)
-{
-    bool asks = text[1] == 'P';
-    for (size_t at = 2; at < size; at++) {
-        if (text[at] == BELL)
-            return asks ? at + 1 : 0;
-        if (text[at] == ESCAPE)
-            return asks && at + 1 < size && text[at + 1] == '\\' ? at + 2 : 0;
-        asks |= text[at] == '?' && text[at - 1] == ';';
+    char first = sequence[2], before = sequence[size - 2];
+    switch (sequence[size - 1]) {
+    case 'c':
+    case 'n':
+    case 't':
+        return true;
+    case 'p':
+        return before == '$';
+    case 'q':
+        return first == '>';
+    case 'u':
+        return first == '?';
+    default:
+        return false;
     }
-    return 0;
 }
 
-static size_t query_length(const char *text, size_t size)
+/* OSC asks by a ? in the place of a value; all of DCS that programs send asks. */
+static bool asks(const char *sequence, size_t size)
 {
-    if (*text == ENQUIRY)
-        return 1;
-    if (*text != ESCAPE || size < 3)
-        return 0;
-    if (text[1] == '[')
-        return control_query(text, size);
-    return text[1] == ']' || text[1] == 'P' ? string_query(text, size) : 0;
+    if (size < 3)
+        return false;
+    if (sequence[1] == '[')
+        return control_asks(sequence, size);
+    return sequence[1] == 'P' || (sequence[1] == ']' && memmem(sequence, size, ";?", 2));
 }
 
 size_t cli_screen_silence(char *text, size_t size)
 {
     size_t kept = 0, length;
     for (size_t at = 0; at < size; at += length) {
-        length = query_length(text + at, size - at);
-        if (length == 0) {
-            text[kept++] = text[at];
-            length = 1;
-        }
+        length = text[at] == ESCAPE ? pyro_escape_length(text + at, size - at) : 0;
+        bool is_silent = text[at] != ENQUIRY && !asks(text + at, length);
+        length = MAX(length, (size_t)1);
+        if (is_silent)
+            memmove(text + kept, text + at, length);
+        kept += is_silent ? length : 0;
     }
     return kept;
 }

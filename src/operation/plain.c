@@ -77,6 +77,13 @@ static size_t escape_length(const uint8_t *at, size_t size, const uint8_t **clea
     return length > 1 ? length + 1 : sequence_length(at, size, 2, at[1], clear);
 }
 
+size_t pyro_escape_length(const char *text, size_t size)
+{
+    const uint8_t *at = (const uint8_t *)text, *clear = at;
+    size_t length = escape_length(at, size, &clear);
+    return length == unfinished ? 0 : length;
+}
+
 /* How many CRs and the LF behind them, if it is there. */
 static size_t line_end_length(const uint8_t *at, size_t size)
 {

@@ -20,4 +20,7 @@ enum { PYRO_PLAIN_LONGEST = 4096 }; /* bytes of a sequence; what is longer is ta
 char *pyro_plain_text(const char *text, size_t size, size_t most, bool is_end, size_t *ret_used,
                       size_t *ret_size);
 
+/* How many bytes the sequence has that `text` begins with, an ESC; 0 when it is not complete. */
+size_t pyro_escape_length(const char *text, size_t size);
+
 #endif
