@@ -83,10 +83,12 @@ static json_t *watch_request(const struct pyro_session_watch *watch, const uint6
     json_t *list = json_array();
     for (size_t i = 0; i < (is_service ? 2 : 1); i++)
         json_array_append_new(list, json_integer((json_int_t)MAX(positions[i], watch->known[i])));
-    return json_pack("{s:s, s:s, s:O?, s:o, s:I}", "request",
+    /* A shell's name is never given again. */
+    json_t *begun = is_service ? json_object_get(watch->session->record, "started_at") : NULL;
+    return json_pack("{s:s, s:s, s:O*, s:o, s:I}", "request",
                      is_service ? "service_watch" : "shell_watch", "name", watch->session->name,
-                     "started_at", json_object_get(watch->session->record, "started_at"),
-                     "positions", list, "wait_ms", (json_int_t)MIN(timeout_ms, (uint64_t)MOST_MS));
+                     "started_at", begun, "positions", list, "wait_ms",
+                     (json_int_t)MIN(timeout_ms, (uint64_t)MOST_MS));
 }
 
 /* Nobody tells where its logs end now, only its files do: it has ended, or its supervisor is out of

@@ -336,7 +336,8 @@ static bool drop_client(struct session *session, const struct client *client)
 void sessions_client_gone(struct client *client)
 {
     for (struct session *session = client->supervisor->sessions; session; session = session->next) {
-        if (drop_client(session, client) && session->kind == PYRO_SESSION_SERVICE)
+        if (drop_client(session, client) && session->kind == PYRO_SESSION_SERVICE &&
+            session->ending == SESSION_GOES_ON)
             service_end(session, SESSION_FAILS, ABORT_GRACE_MS,
                         "who started it went away before it was ready");
     }
