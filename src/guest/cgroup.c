@@ -1,8 +1,10 @@
 #include "guest/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,32 +58,94 @@ int pyro_cgroup_open(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgr
     return fd < 0 ? -errno : fd;
 }
 
-/* 1 when there was anybody, 0, or a negative errno. */
-static int signal_each(int directory, int signal)
+/* A way through a cgroup and those below it, the lowest first. Commands are root and may make
+ * cgroups without end: what is beyond the limits is not visited. */
+struct cgroup_walk {
+    int (*visit)(int above, const char *name, int argument); /* 1, 0 or a negative errno */
+    int argument;
+    int visits_left;
+    bool any;  /* a visit returned 1 */
+    int error; /* of the first visit that failed */
+};
+
+enum { MOST_VISITS = 1024, MOST_LEVELS = 32 };
+
+static void walk_cgroup(struct cgroup_walk *walk, int above, const char *name, int levels);
+
+static void walk_below(struct cgroup_walk *walk, int above, const char *name, int levels)
+{
+    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    if (!stream) {
+        pyro_cleanup_close(&fd);
+        return;
+    }
+    while ((entry = readdir(stream))) {
+        bool is_own = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (entry->d_type == DT_DIR && !is_own)
+            walk_cgroup(walk, fd, entry->d_name, levels);
+    }
+    closedir(stream);
+}
+
+/* A directory has a link for each one in it, and two of its own. */
+static bool has_below(int above, const char *name)
+{
+    struct stat status;
+    return fstatat(above, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_nlink > 2;
+}
+
+static void walk_cgroup(struct cgroup_walk *walk, int above, const char *name, int levels)
+{
+    if (walk->visits_left <= 0)
+        return;
+    walk->visits_left--;
+    if (levels > 1 && has_below(above, name))
+        walk_below(walk, above, name, levels - 1);
+    int r = walk->visit(above, name, walk->argument);
+    walk->any |= r > 0;
+    walk->error = walk->error ? walk->error : MIN(r, 0);
+}
+
+/* 1 when there was anybody. A threaded cgroup names no process: the one above it that is not
+ * threaded names them all (cgroups(7)). */
+static int signal_members(int above, const char *name, int signal)
 {
     enum { LARGEST = 1024 * 1024 };
+    char path[NAME_MAX + sizeof("/cgroup.procs")];
     cleanup_free char *pids = NULL;
-    int r = pyro_file_read_at(directory, "cgroup.procs", LARGEST, &pids, NULL);
+    snprintf(path, sizeof(path), "%s/cgroup.procs", name);
+    int r = pyro_file_read_at(above, path, LARGEST, &pids, NULL);
     if (r < 0)
-        return r;
+        return r == -EOPNOTSUPP || r == -ENOENT || r == -ENODEV ? 0 : r; /* the last two: gone */
     for (char *at = pids; *at; at += *at == '\n')
         kill((pid_t)strtol(at, &at, 10), signal);
     return pids[0] != '\0';
 }
 
+/* 1 when there was anybody, 0, or a negative errno. */
+static int signal_each(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup, int signal)
+{
+    char name[NAME_SIZE];
+    struct cgroup_walk walk = {
+        .visit = signal_members, .argument = signal, .visits_left = MOST_VISITS};
+    walk_cgroup(&walk, cgroups->directory, name_of(cgroup->number, name), MOST_LEVELS);
+    return walk.error ? walk.error : walk.any;
+}
+
 int pyro_cgroup_signal(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup, int signal)
 {
-    cleanup_close int directory = pyro_cgroup_open(cgroups, cgroup);
-    return directory < 0 ? directory : MIN(signal_each(directory, signal), 0);
+    return MIN(signal_each(cgroups, cgroup, signal), 0);
 }
 
 /* Kernels before 5.14: over and over, because a process may fork between two looks. */
-static int kill_one_by_one(int directory)
+static int kill_one_by_one(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
 {
     enum { ROUNDS = 1000 };
     int r = 1;
     for (int round = 0; r > 0 && round < ROUNDS; round++)
-        r = signal_each(directory, SIGKILL);
+        r = signal_each(cgroups, cgroup, SIGKILL);
     return r > 0 ? -EAGAIN : r;
 }
 
@@ -92,14 +156,8 @@ int pyro_cgroup_kill(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgr
         return directory;
     cleanup_close int fd = openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? kill_one_by_one(directory) : -errno;
+        return errno == ENOENT ? kill_one_by_one(cgroups, cgroup) : -errno;
     return pyro_fd_write_all(fd, "1", 1);
-}
-
-static int remove_directory(struct pyro_cgroups *cgroups, uint64_t number)
-{
-    char name[NAME_SIZE];
-    return unlinkat(cgroups->directory, name_of(number, name), AT_REMOVEDIR);
 }
 
 enum { EVENTS_SIZE = 64 };
@@ -133,6 +191,23 @@ bool pyro_cgroup_is_populated(const struct pyro_cgroups *cgroups, const struct p
     return strstr(events, "populated 1") != NULL;
 }
 
+static int remove_one(int above, const char *name, int unused)
+{
+    (void)unused;
+    return unlinkat(above, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* With what its command has made below it. -EBUSY: not yet. */
+static int remove_all(struct pyro_cgroups *cgroups, uint64_t number)
+{
+    char name[NAME_SIZE];
+    if (pyro_cgroup_is_populated(cgroups, &(struct pyro_cgroup){.number = number}))
+        return -EBUSY;
+    struct cgroup_walk walk = {.visit = remove_one, .visits_left = MOST_VISITS};
+    walk_cgroup(&walk, cgroups->directory, name_of(number, name), MOST_LEVELS);
+    return walk.error;
+}
+
 /* Removing a cgroup and making another one costs the kernel more than the two system calls: much of
  * it is done later, while the next command runs. */
 void pyro_cgroup_release(struct pyro_cgroups *cgroups, struct pyro_cgroup *cgroup)
@@ -143,7 +218,7 @@ void pyro_cgroup_release(struct pyro_cgroups *cgroups, struct pyro_cgroup *cgrou
         return;
     }
     struct pyro_leftover *leftover = steal_pointer(&cgroup->leftover);
-    if (remove_directory(cgroups, cgroup->number) == 0) {
+    if (remove_all(cgroups, cgroup->number) == 0) {
         free(leftover);
         return;
     }
@@ -157,7 +232,7 @@ void pyro_cgroups_sweep(struct pyro_cgroups *cgroups)
     struct pyro_leftover **at = &cgroups->leftovers;
     while (*at) {
         struct pyro_leftover *leftover = *at;
-        if (remove_directory(cgroups, leftover->number) < 0 && errno == EBUSY) {
+        if (remove_all(cgroups, leftover->number) == -EBUSY) {
             at = &leftover->next;
             continue;
         }

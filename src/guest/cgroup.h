@@ -28,7 +28,8 @@ struct pyro_cgroups {
 int pyro_cgroups_init(struct pyro_cgroups *cgroups);
 int pyro_cgroup_create(struct pyro_cgroups *cgroups, struct pyro_cgroup *ret_cgroup);
 int pyro_cgroup_kill(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup);
-/* Any signal to each process that is in it now. */
+/* Any signal to each process that is in it now, or in one of those its command has made below it:
+ * as many and as deep as docs/PROTOCOL.md says. */
 int pyro_cgroup_signal(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup, int signal);
 
 /* Whether any process lives in it. */
@@ -37,8 +38,8 @@ bool pyro_cgroup_is_populated(const struct pyro_cgroups *cgroups, const struct p
 /* The cgroup's directory, for clone3 and cgroup.procs; the caller closes it. */
 int pyro_cgroup_open(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup);
 
-/* The command is over: the next one may have it if nothing lives in it, else the directory goes as
- * soon as that is so. */
+/* The command is over: the next one may have it if nothing lives in it, else it goes as soon as
+ * that is so, and what its command has made below it. */
 void pyro_cgroup_release(struct pyro_cgroups *cgroups, struct pyro_cgroup *cgroup);
 
 /* Removes what became empty. Called when children ended. */

@@ -180,6 +180,27 @@ def test_ends_that_no_signal_tells(services):
     assert services.one.exec("echo", "alive").stdout == b"alive\n"
 
 
+# Makes cgroups below its own, two levels deep, and a process in each.
+NESTED = """open F, q(/proc/self/cgroup); my ($own) = <F> =~ /^0::(.*)/; my $at = qq(/sys/fs/cgroup$own);
+$| = 1;
+for my $level (1, 2) { $at .= qq(/sub); mkdir $at or die; next if fork;
+  open F, qq(>$at/cgroup.procs); syswrite F, $$; close F; $SIG{TERM} = sub { print qq(level $level\\n); exit }; print qq(up\\n); sleep 1000 }
+$SIG{TERM} = sub { exit 5 }; sleep 1000"""
+
+
+def test_stop_reaches_cgroups_below(services):
+    """A service that makes cgroups of its own: TERM for all, and none of them stays."""
+    services.start("nested", "--", "perl", "-e", NESTED)
+    wait_until(lambda: services.json("logs", "nested")["stdout"] == "up\nup\n", 20, "both processes")
+    assert services.text("cat /sys/fs/cgroup/pyro/*/sub/sub/cgroup.procs | wc -l").strip() == "1"
+    stopped = services.json("stop", "nested", "--grace-seconds", 300)
+    assert (stopped["state"], stopped["exit_code"]) == ("stopped", 5), stopped
+    assert sorted(services.json("logs", "nested")["stdout"].split("\n"))[1:] == ["level 1", "level 2", "up", "up"]
+    assert services.text("ls -d /sys/fs/cgroup/pyro/*/sub | wc -l").strip() == "0"
+    services.text("mkdir -p /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/sub/sub")
+    assert services.text("ls -d /sys/fs/cgroup/pyro/*/sub | wc -l").strip() == "0", "a command's neither"
+
+
 def test_what_probes_say(services):
     """The last thing that was seen, not that there was no time to see anything."""
     answer = "use IO::Socket::INET; my $s = IO::Socket::INET->new(Listen => 20, LocalPort => %d, ReuseAddr => 1) or die; while (1) { my $c = $s->accept or next; my $l = <$c>; print $c \"%s\"; close $c }"
