@@ -141,6 +141,8 @@ int pyro_spawn_open_terminal(struct pyro_spawn *spawn, const struct pyro_termina
     int r = make_terminal(size, &spawn->streams[STDOUT_FILENO], &spawn->theirs[STDIN_FILENO]);
     for (int i = STDOUT_FILENO; i <= STDERR_FILENO && r == 0; i++)
         r = copy_fd(spawn->theirs[STDIN_FILENO], &spawn->theirs[i]);
+    if (r == 0)
+        r = copy_fd(spawn->theirs[STDIN_FILENO], &spawn->held);
     return r < 0 ? r : copy_fd(spawn->streams[STDOUT_FILENO], &spawn->streams[STDIN_FILENO]);
 }
 
@@ -172,4 +174,5 @@ void pyro_spawn_close(struct pyro_spawn *spawn)
     pyro_spawn_detach(spawn);
     for (int i = 0; i < 3; i++)
         close_one(&spawn->streams[i]);
+    close_one(&spawn->held);
 }

@@ -12,12 +12,13 @@ struct pyro_spawn {
     int cgroup;     /* the directory of the one it is born into */
     int streams[3]; /* our ends of stdin, stdout, stderr: non-blocking */
     int theirs[3];  /* its ends; stdin is /dev/null unless the command brings one */
+    int held;       /* its end of a terminal once more: see pyro_spawn_open_terminal() */
 };
 
 #define PYRO_SPAWN_NONE                                                                            \
     (struct pyro_spawn)                                                                            \
     {                                                                                              \
-        .cgroup = -1, .streams = {-1, -1, -1}, .theirs = { -1, -1, -1 }                            \
+        .cgroup = -1, .streams = {-1, -1, -1}, .theirs = {-1, -1, -1}, .held = -1                  \
     }
 
 /* Opens what a process needs; it owns `cgroup` afterwards. 0 or a negative errno. */
@@ -27,7 +28,8 @@ int pyro_spawn_prepare(int cgroup, struct pyro_spawn *ret_spawn);
 int pyro_spawn_open_input(struct pyro_spawn *spawn);
 
 /* A terminal in the place of all three: `streams` are its other end, twice (stdin and stdout), and
- * -1. 0 or a negative errno. */
+ * -1. It does not end when its programs have all closed it, as one may who opens it again later
+ * (/dev/tty). 0 or a negative errno. */
 int pyro_spawn_open_terminal(struct pyro_spawn *spawn, const struct pyro_terminal_size *size);
 /* Another size for it; the programs in it hear of that. 0 or a negative errno. */
 int pyro_terminal_resize(int terminal, const struct pyro_terminal_size *size);

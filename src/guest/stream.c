@@ -166,7 +166,7 @@ static bool pump_output(struct pyro_output *output)
         return true;
     if (got < 0 && errno == EAGAIN)
         return false;
-    if (got <= 0) { /* of a terminal EIO: nobody has it open any more */
+    if (got <= 0) { /* of a terminal EIO: it was hung up */
         end_output(output);
         return false;
     }
