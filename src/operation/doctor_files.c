@@ -115,24 +115,50 @@ static void check_environments(struct pyro_doctor *doctor)
                         doctor->installed_count, count);
 }
 
+static bool is_given_up(const json_t *note)
+{
+    return pyro_json_integer(note, "failures", 0) >= PYRO_TEMPLATE_FAILURES_MAX;
+}
+
+/* What an upgrade of pyro does happens to all templates at once: one line is enough. Removes the
+ * first one and all that tell the same, and returns how many more those were. */
+static size_t remove_alike(json_t *notes)
+{
+    cleanup_json json_t *first = json_incref(json_array_get(notes, 0));
+    const char *reason = pyro_json_text(first, "reason", "?");
+    size_t before = json_array_size(notes);
+    for (size_t i = before; i-- > 0;) {
+        const json_t *note = json_array_get(notes, i);
+        if (is_given_up(note) == is_given_up(first) &&
+            strcmp(pyro_json_text(note, "reason", "?"), reason) == 0)
+            json_array_remove(notes, i);
+    }
+    return before - json_array_size(notes) - 1;
+}
+
+static void add_template(struct pyro_doctor *doctor, const json_t *note, size_t others)
+{
+    bool given_up = is_given_up(note);
+    char more[32] = "";
+    if (others > 0)
+        snprintf(more, sizeof(more), " and %zu more", others);
+    pyro_doctor_add(doctor, "templates", PYRO_VERDICT_WARNING, given_up ? "pyro env prune" : NULL,
+                    "%s%s could not be used: %s; guests boot instead%s",
+                    pyro_json_text(note, "name", "?"), more, pyro_json_text(note, "reason", "?"),
+                    given_up ? "" : " until the next start has made it anew");
+}
+
 /* What went wrong with a template is told once; guests boot meanwhile. */
 static void check_templates(struct pyro_doctor *doctor)
 {
     cleanup_json json_t *notes = pyro_template_notes_take(&doctor->context->home);
-    size_t index;
-    const json_t *note;
-    json_array_foreach(notes, index, note)
-    {
-        bool given_up = pyro_json_integer(note, "failures", 0) >= PYRO_TEMPLATE_FAILURES_MAX;
-        pyro_doctor_add(doctor, "templates", PYRO_VERDICT_WARNING,
-                        given_up ? "pyro env prune" : NULL,
-                        "%s could not be used: %s; guests boot instead%s",
-                        pyro_json_text(note, "name", "?"), pyro_json_text(note, "reason", "?"),
-                        given_up ? "" : " until the next start has made it anew");
-    }
     if (json_array_size(notes) == 0)
         pyro_doctor_add(doctor, "templates", PYRO_VERDICT_OK, NULL,
                         "nothing has happened to any template since the last look");
+    while (json_array_size(notes) > 0) {
+        cleanup_json json_t *note = json_incref(json_array_get(notes, 0));
+        add_template(doctor, note, remove_alike(notes));
+    }
 }
 
 void pyro_doctor_check_files(struct pyro_doctor *doctor)

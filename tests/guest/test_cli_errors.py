@@ -208,6 +208,17 @@ def test_doctor_names_what_is_missing(empty, tmp_path):
     assert "apt-get install" in failed["qemu"]["fix"]
 
 
+def test_doctor_tells_what_is_alike_once(empty):
+    assert empty.run("doctor").returncode == 0
+    templates = empty.home / "templates"
+    templates.mkdir(exist_ok=True)
+    for i, reason in enumerate(("moved", "moved", "torn", "moved")):
+        (templates / f"x-{i}.note").write_text(json.dumps({"name": f"x-{i}", "reason": reason, "failures": 0, "unread": True}))
+    told = [line for line in empty.run("doctor").stdout.decode().splitlines() if "could not be used" in line]
+    assert len(told) == 2 and any("and 2 more could not be used: moved" in line for line in told), told
+    assert "could not be used" not in empty.run("doctor").stdout.decode()
+
+
 def test_the_agent_is_missing(empty, tmp_path):
     result = empty.run("doctor", env={"PYRO_LIBEXEC": str(tmp_path)})
     assert result.returncode == 1 and b"pyro-agent" in result.stdout
