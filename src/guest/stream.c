@@ -148,27 +148,33 @@ static bool is_congested(const struct pyro_output *output)
     return output->command->agent->port.out.size >= PYRO_PORT_OUT_HIGH;
 }
 
-/* Moves one piece from the pipe into one DATA frame, read straight into its place. False when the
- * pipe had nothing. */
-static bool pump_output(struct pyro_output *output)
+enum pumped {
+    PUMPED_SOME,
+    PUMPED_NOTHING, /* there is nothing in the pipe */
+    PUMPED_NOT,     /* nothing may be sent now: for want of credit, room or memory */
+};
+
+/* Moves one piece from the pipe into one DATA frame, read straight into its place. */
+static enum pumped pump_output(struct pyro_output *output)
 {
     struct pyro_buffer *out = &output->command->agent->port.out;
     size_t most = MIN(output->credit, (uint32_t)PYRO_FRAME_PAYLOAD_MAX);
     if (output->bounded)
         most = MIN(most, output->left);
     if (output->fd < 0 || most == 0 || is_congested(output))
-        return true;
+        return PUMPED_NOT;
     uint8_t *frame = pyro_buffer_reserve(out, PYRO_FRAME_HEADER_SIZE + most);
     if (!frame)
-        return true;
-    ssize_t got = read(output->fd, frame + PYRO_FRAME_HEADER_SIZE, most);
-    if (got < 0 && errno == EINTR)
-        return true;
+        return PUMPED_NOT;
+    ssize_t got;
+    do
+        got = read(output->fd, frame + PYRO_FRAME_HEADER_SIZE, most);
+    while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN)
-        return false;
+        return PUMPED_NOTHING;
     if (got <= 0) { /* of a terminal EIO: it was hung up */
         end_output(output);
-        return false;
+        return PUMPED_NOTHING;
     }
     pyro_frame_header(frame, PYRO_FRAME_DATA, output->channel, output->command->stream,
                       (uint32_t)got);
@@ -176,7 +182,19 @@ static bool pump_output(struct pyro_output *output)
     output->credit -= (uint32_t)got;
     if (output->bounded)
         output->left -= (uint32_t)got;
-    return true;
+    return PUMPED_SOME;
+}
+
+/* That nothing is left in a pipe its size tells, or an event; in a terminal, that a read finds
+ * nothing. */
+static void drain_terminal(struct pyro_output *output)
+{
+    enum pumped pumped;
+    do
+        pumped = pump_output(output);
+    while (pumped == PUMPED_SOME);
+    if (pumped == PUMPED_NOTHING)
+        end_output(output);
 }
 
 void pyro_output_look(struct pyro_output *output)
@@ -184,7 +202,7 @@ void pyro_output_look(struct pyro_output *output)
     struct pyro_command *command = output->command;
     if (command->finished)
         return;
-    if (!pump_output(output) && output->bounded)
+    if (pump_output(output) == PUMPED_NOTHING && output->bounded)
         end_output(output);
     pyro_output_watch(output);
     pyro_command_settle(command);
@@ -220,6 +238,8 @@ void pyro_output_credit(struct pyro_output *output, uint32_t bytes)
  */
 void pyro_output_watch(struct pyro_output *output)
 {
+    if (output->bounded && output->is_terminal)
+        drain_terminal(output);
     bool wanted = !pyro_output_is_done(output) && output->credit > 0 && !is_congested(output);
     if (!wanted)
         pyro_source_remove(&output->source);
@@ -233,32 +253,19 @@ void pyro_output_watch(struct pyro_output *output)
     }
 }
 
-/* How much lies in a terminal its driver does not tell, but it does say when it was all. */
-static void bound_terminal(struct pyro_output *output)
-{
-    enum { LAST_BYTES_MAX = 256 * 1024 }; /* others may still write to it */
-    output->bounded = true;
-    output->left = LAST_BYTES_MAX;
-    if (!pump_output(output))
-        end_output(output);
-    pyro_output_watch(output);
-}
-
 void pyro_output_bound(struct pyro_output *output)
 {
-    int size = 0;
+    enum { TERMINAL_MOST = 256 * 1024 }; /* its driver tells no size, and others may write to it */
+    int size = TERMINAL_MOST;
     if (pyro_output_is_done(output))
         return;
-    if (output->is_terminal) {
-        bound_terminal(output);
-        return;
-    }
-    if (!pump_output(output) || ioctl(output->fd, FIONREAD, &size) < 0 || size <= 0) {
+    if (!output->is_terminal &&
+        (pump_output(output) == PUMPED_NOTHING || ioctl(output->fd, FIONREAD, &size) < 0)) {
         end_output(output);
         return;
     }
     output->bounded = true;
-    output->left = (uint32_t)size;
+    output->left = (uint32_t)MAX(size, 0);
     pump_output(output);
     pyro_output_watch(output);
 }

@@ -222,6 +222,18 @@ def test_the_last_that_a_shell_shows(workspace):
     assert part["state"] == "stopped" and part["output"].startswith("begun") and part["output"].count("b") == 300001
 
 
+def test_the_end_of_a_shell_that_waits_for_credit(workspace):
+    """The last of its output is read after its end, when nothing follows that would tell the agent of it."""
+    shell = Shell(workspace()).hush()
+    shell.type("stty -opost; sleep 2; head -c 265000 /dev/zero | tr '\\0' b; exec printf end")  # more than the window, less than that and a terminal hold
+    supervisor = shell.one.supervisor()
+    os.kill(supervisor, signal.SIGSTOP)
+    time.sleep(5)
+    os.kill(supervisor, signal.SIGCONT)
+    wait_until(lambda: shell.read("--max-chars", 1)["state"] == "stopped", 20, "its end")
+    assert shell.read("--cursor", shell.end() - 5)["output"] == "bbend"
+
+
 def test_connections_that_are_kept(shell):
     """A context has one connection for all its requests. It has no right to it: one that rests makes room for others."""
     ids = {"workspace_id": shell.one.id, "shell_id": shell.id}
