@@ -134,7 +134,7 @@ static const struct {
     {"command", probe_command, UINT64_MAX},
 };
 
-static uint64_t look_deadline(uint64_t begun_ms, uint64_t deadline_ms, uint64_t most_ms)
+uint64_t pyro_probe_look_by(uint64_t begun_ms, uint64_t deadline_ms, uint64_t most_ms)
 {
     uint64_t left = MAX(deadline_ms, begun_ms + LOOK_LEAST_MS) - begun_ms;
     return begun_ms + MIN(left, most_ms);
@@ -178,7 +178,7 @@ int pyro_probe(char *const *words)
     alarm((unsigned)MIN(limit / 1000 + 2, (uint64_t)UINT_MAX));
     for (;;) {
         uint64_t begun = pyro_now_ms();
-        uint64_t look_by = look_deadline(begun, deadline, most);
+        uint64_t look_by = pyro_probe_look_by(begun, deadline, most);
         if (types[type].look(words[1], look_by, answer) == 0)
             return 0;
         uint64_t now = pyro_now_ms();

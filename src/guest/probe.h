@@ -11,4 +11,8 @@ int pyro_probe(char *const *words);
 uint64_t pyro_probe_pause_ms(uint64_t begun_ms, uint64_t interval_ms, uint64_t now_ms,
                              uint64_t deadline_ms);
 
+/* When a look that begins now has to be over: after `most_ms` (UINT64_MAX: none), and not much
+ * later than the deadline of all looks. */
+uint64_t pyro_probe_look_by(uint64_t begun_ms, uint64_t deadline_ms, uint64_t most_ms);
+
 #endif

@@ -11,6 +11,7 @@ enum { PYRO_PROBE_ANSWER_SIZE = 512 };
 int pyro_probe_tcp(const char *address, uint64_t deadline_ms,
                    char ret_answer[PYRO_PROBE_ANSWER_SIZE]);
 /* "http://HOST[:PORT][/PATH]": the status is 2xx or 3xx. */
-int pyro_probe_http(const char *url, uint64_t deadline_ms, char ret_answer[PYRO_PROBE_ANSWER_SIZE]);
+int pyro_probe_http(const char *text, uint64_t deadline_ms,
+                    char ret_answer[PYRO_PROBE_ANSWER_SIZE]);
 
 #endif

@@ -1,5 +1,4 @@
 /* Services of a workspace: start, look, stop. Their output is service_logs.c. */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "operation/session_support.h"
 #include "operation/workspace_support.h"
 #include "supervisor/log.h"
+#include "wire/endpoint.h"
 
 /* One that is to be started. */
 struct start {
@@ -44,48 +44,16 @@ static const char *target_of(const json_t *readiness)
     return "";
 }
 
-static bool is_port(const char *text, size_t size)
-{
-    size_t digits = strspn(text, "0123456789");
-    int port = size > 0 && size <= 5 && digits >= size ? atoi(text) : 0;
-    return port > 0 && port <= UINT16_MAX;
-}
-
-/* HOST:PORT, or also HOST, in the first `size` bytes; an IPv6 address is in brackets there. */
-static bool is_address(const char *text, size_t size, bool needs_port)
-{
-    const char *end = text + size, *colon = memrchr(text, ':', size);
-    const char *bracket = memrchr(text, ']', size);
-    if (colon && bracket && colon < bracket)
-        colon = NULL; /* of the address */
-    const char *host_end = colon ? colon : end;
-    if (host_end == text || (*text == '[') != (host_end[-1] == ']'))
-        return false;
-    return colon ? is_port(colon + 1, (size_t)(end - colon - 1)) : !needs_port;
-}
-
-static bool is_url(const char *text)
-{
-    static const char scheme[] = "http://", host_marks[] = "/?#";
-    const char *host = text + strlen(scheme);
-    if (strncmp(text, scheme, strlen(scheme)) != 0)
-        return false;
-    for (const char *at = text; *at; at++) {
-        if ((unsigned char)*at <= ' ' || *at == 0x7f)
-            return false;
-    }
-    size_t size = strcspn(host, host_marks);
-    return !memchr(host, '@', size) && is_address(host, size, false);
-}
-
 /* What a probe could only find out by waiting in vain. */
 static int check_readiness(const json_t *readiness, struct pyro_error *error)
 {
     const char *type = pyro_json_text(readiness, "type", ""), *target = target_of(readiness);
     const char *wanted = NULL;
-    if (strcmp(type, "tcp") == 0 && !is_address(target, strlen(target), true))
+    struct pyro_endpoint endpoint;
+    struct pyro_url url;
+    if (strcmp(type, "tcp") == 0 && !pyro_endpoint_parse(target, strlen(target), NULL, &endpoint))
         wanted = "HOST:PORT, for example 127.0.0.1:8000";
-    if (strcmp(type, "http") == 0 && !is_url(target))
+    if (strcmp(type, "http") == 0 && !pyro_url_parse(target, &url))
         wanted = "http://HOST[:PORT][/PATH], for example http://127.0.0.1:8000/";
     if (!wanted)
         return 0;
@@ -142,8 +110,9 @@ static void append_tail(const struct pyro_session *session, const char *stream, 
 }
 
 /* Why it did not come up, with what it said itself. */
-static int fail(const struct start *start, const json_t *record, struct pyro_error *error)
+static int fail(const struct start *start, const json_t *answer, struct pyro_error *error)
 {
+    const json_t *record = json_object_get(answer, "record");
     char said[1024] = "";
     struct pyro_session session;
     if (pyro_session_find(start->context, start->parameters, PYRO_SESSION_SERVICE, &session,
@@ -155,8 +124,8 @@ static int fail(const struct start *start, const json_t *record, struct pyro_err
     cleanup_free char *shown = pyro_text_to_utf8(said, strlen(said), NULL);
     pyro_error_set(error, PYRO_ERROR_SERVICE_FAILED, "the service %s failed: %s%s", start->name,
                    pyro_json_text(record, "stop_reason", "it ended"), shown ? shown : "");
-    static const char by_itself[] = "it ended before it was ready: exit status 0";
-    bool went_away = strcmp(pyro_json_text(record, "stop_reason", ""), by_itself) == 0;
+    bool went_away = pyro_json_boolean(answer, "by_itself", false) &&
+                     pyro_json_integer(record, "exit_code", -1) == 0;
     return pyro_error_hint(error, "%s; `pyro workspace service logs %s %s` shows all it wrote",
                            went_away ? "start it so that it stays in the foreground"
                                      : "nothing of it runs any more",
@@ -175,7 +144,7 @@ static int request(const struct start *start, json_t **ret_result, struct pyro_e
         return -1;
     const json_t *record = json_object_get(answer, "record");
     if (!json_is_real(json_object_get(record, "ready_at")))
-        return fail(start, record, error);
+        return fail(start, answer, error);
     return pyro_session_result(PYRO_SESSION_SERVICE, start->parameters, record, NULL, ret_result,
                                error);
 }

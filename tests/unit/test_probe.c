@@ -12,8 +12,19 @@ static void test_pauses(void)
     is_int((long long)pyro_probe_pause_ms(1000, UINT64_MAX, 1001, 9000), 0, "one that overflows");
 }
 
+static void test_limits_of_a_look(void)
+{
+    is_int((long long)pyro_probe_look_by(1000, 9000, UINT64_MAX), 9000, "one without a limit");
+    is_int((long long)pyro_probe_look_by(1000, 9000, 5000), 6000, "one with its own");
+    is_int((long long)pyro_probe_look_by(7000, 9000, 5000), 9000, "the limit of all comes first");
+    is_int((long long)pyro_probe_look_by(9000, 9000, 5000), 9100, "the last one has some time");
+    is_int((long long)pyro_probe_look_by(9500, 9000, 5000), 9600, "also when it comes late");
+    is_int((long long)pyro_probe_look_by(1000, UINT64_MAX, 10000), 11000, "no overflow");
+}
+
 int main(void)
 {
+    test_limits_of_a_look();
     test_pauses();
     return tap_done();
 }
