@@ -20,7 +20,6 @@ enum {
     LOOK_BACK_CHARS = 4 << 20, /* to see on which screen that was */
     LOOK_CHARS = 1 << 20,      /* at a time */
     WAIT_MS = 60 * 1000,
-    EXIT_FAILED = 125,
 };
 
 /* Ctrl-], as terminals send it: as a character, or as a program has asked for keys to be told

@@ -15,8 +15,6 @@
 #include "cli/demo.h"
 #include "cli/mcp.h"
 
-enum { EXIT_FAILED = 125 };
-
 /* Commands that work with the terminal, or with stdin and stdout, themselves, which no other front
  * has: whole commands, signals and output included. */
 static const struct {

@@ -8,6 +8,8 @@
 #include "cli/progress.h"
 #include "operation/operation.h"
 
+enum { EXIT_FAILED = 125 }; /* pyro's own failure, as against the command's */
+
 /* One run of the program. */
 struct cli {
     const struct pyro_operation *operation;

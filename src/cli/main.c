@@ -13,8 +13,6 @@
 #include "cli/help.h"
 #include "cli/parse.h"
 
-enum { EXIT_FAILED = 125 };
-
 /* A file that is opened later must not become stdout. */
 static void fill_standard_descriptors(void)
 {

@@ -26,16 +26,17 @@ static long clone_with_stack(struct clone_args *arguments,
 {
 #ifdef __x86_64__
     long result;
+    register struct pyro_launch *argument __asm__("r8") = launch; /* not rbp, which is cleared */
     __asm__ volatile("syscall\n\t"
                      "test %%rax, %%rax\n\t"
                      "jnz 1f\n\t"
                      "xor %%ebp, %%ebp\n\t" /* where a stack trace ends */
-                     "mov %[launch], %%rdi\n\t"
-                     "call *%[run]\n"
+                     "mov %%r8, %%rdi\n\t"
+                     "call *%%rdx\n"
                      "1:"
                      : "=a"(result)
-                     : "a"(SYS_clone3), "D"(arguments),
-                       "S"(sizeof(*arguments)), [run] "r"(run), [launch] "r"(launch)
+                     : "a"(SYS_clone3), "D"(arguments), "S"(sizeof(*arguments)), "d"(run),
+                       "r"(argument)
                      : "rcx", "r11", "memory");
     return result;
 #else

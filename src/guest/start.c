@@ -82,17 +82,17 @@ static void refuse(struct pyro_agent *agent, uint32_t stream, const struct pyro_
 {
     const char *name = exec->arguments[0], *reason = strerror(failure->error);
     if (!agent->has_identity)
-        say(agent, stream, failure->error, "pyro: the guest was not set up yet\n");
+        say(agent, stream, failure->error, PYRO_SAID "the guest was not set up yet\n");
     else if (agent->command_count >= PYRO_COMMANDS_MAX)
-        say(agent, stream, failure->error, "pyro: %d commands are running already\n",
+        say(agent, stream, failure->error, PYRO_SAID "%d commands are running already\n",
             PYRO_COMMANDS_MAX);
     else if (failure->step == PYRO_LAUNCH_DIRECTORY)
-        say(agent, stream, failure->error, "pyro: working directory %.900s: %s\n", exec->directory,
+        say(agent, stream, failure->error, PYRO_SAID_DIRECTORY "%.900s: %s\n", exec->directory,
             reason);
     else if (failure->error == ENOENT && !strchr(name, '/'))
-        say(agent, stream, ENOENT, "pyro: %.900s: command not found\n", name);
+        say(agent, stream, ENOENT, PYRO_SAID "%.900s: command not found\n", name);
     else
-        say(agent, stream, failure->error, "pyro: %.900s: %s\n", name, reason);
+        say(agent, stream, failure->error, PYRO_SAID "%.900s: %s\n", name, reason);
 }
 
 static int connect_terminal(struct pyro_command *command, const struct pyro_terminal_size *size)

@@ -35,7 +35,7 @@
         {.name = "ended_at",                                                                       \
          .type = PYRO_TYPE_NUMBER,                                                                 \
          .nullable = true,                                                                         \
-         .help = "Epoch seconds; null while it runs, and when its guest ended first"},             \
+         .help = "Epoch seconds; null while it runs, and when nobody saw its end"},                \
         {.name = "readiness",                                                                      \
          .type = PYRO_TYPE_OBJECT,                                                                 \
          .nullable = true,                                                                         \

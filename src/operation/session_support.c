@@ -13,9 +13,9 @@
 static const char *const name_parameters[] = {
     [PYRO_SESSION_SERVICE] = "service_name", [PYRO_SESSION_SHELL] = "shell_id"};
 
-static int fail_unknown(const struct pyro_session *session, const char *workspace_id,
-                        struct pyro_error *error)
+static int fail_unknown(const struct pyro_session *session, struct pyro_error *error)
 {
+    const char *workspace_id = session->workspace_id;
     bool is_service = session->kind == PYRO_SESSION_SERVICE;
     pyro_error_set(error, is_service ? PYRO_ERROR_UNKNOWN_SERVICE : PYRO_ERROR_UNKNOWN_SHELL,
                    "the workspace %s has no %s '%.80s'", workspace_id,
@@ -49,6 +49,8 @@ static int read_record(struct pyro_session *session, struct pyro_error *error)
         pyro_session_lose(session->record);
         return 0;
     }
+    if (r == -ENOENT) /* it is being made, or was refused */
+        return fail_unknown(session, error);
     if (!record)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, r, "cannot read the record of %s",
                                     session->name);
@@ -79,6 +81,7 @@ int pyro_session_find(struct pyro_context *context, const json_t *parameters,
 {
     *ret_session =
         (struct pyro_session){.kind = kind,
+                              .workspace_id = pyro_json_text(parameters, "workspace_id", ""),
                               .name = pyro_json_text(parameters, name_parameters[kind], ""),
                               .directory = -1};
     if (pyro_workspace_vm(parameters, ret_session->vm_id, error) < 0 ||
@@ -89,7 +92,7 @@ int pyro_session_find(struct pyro_context *context, const json_t *parameters,
         return -1;
     ret_session->directory = pyro_session_open(bundle, kind, ret_session->name, false);
     if (ret_session->directory == -ENOENT)
-        return fail_unknown(ret_session, pyro_json_text(parameters, "workspace_id", ""), error);
+        return fail_unknown(ret_session, error);
     if (ret_session->directory < 0)
         return pyro_error_set_errno(error, PYRO_ERROR_SYSTEM, ret_session->directory,
                                     "cannot open what is kept of %s", ret_session->name);

@@ -26,7 +26,7 @@ PYRO_HANDLER(shell_read); /* shell_read.c */
 struct pyro_session {
     enum pyro_session_kind kind;
     char vm_id[PYRO_VM_ID_SIZE];
-    const char *name; /* of the parameters */
+    const char *workspace_id, *name; /* of the parameters */
     int directory;
     json_t *record; /* as it is now: also of one whose guest could not write down its end */
 };

@@ -130,16 +130,15 @@ PYRO_HANDLER(shell_write)
     return r;
 }
 
+/* 0 when there is none, which nobody takes for one. */
 static int number_of(const char *signal_name)
 {
-    static const struct {
-        const char *name;
-        int number;
-    } signals[] = {{"HUP", SIGHUP}, {"INT", SIGINT}, {"TERM", SIGTERM}, {"KILL", SIGKILL}};
-    size_t i = 0;
-    while (i < ARRAY_SIZE(signals) - 1 && strcmp(signals[i].name, signal_name) != 0)
-        i++;
-    return signals[i].number;
+    for (int number = 1; number < NSIG; number++) {
+        const char *name = sigabbrev_np(number);
+        if (name && strcmp(name, signal_name) == 0)
+            return number;
+    }
+    return 0;
 }
 
 PYRO_HANDLER(shell_signal)

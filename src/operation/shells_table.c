@@ -23,7 +23,7 @@
         {.name = "ended_at",                                                                       \
          .type = PYRO_TYPE_NUMBER,                                                                 \
          .nullable = true,                                                                         \
-         .help = "Epoch seconds; null while it runs, and when its guest ended first"},             \
+         .help = "Epoch seconds; null while it runs, and when nobody saw its end"},                \
     {                                                                                              \
         .name = "exit_code", .type = PYRO_TYPE_INTEGER, .nullable = true,                          \
         .help = "128+N for signal N; null while it runs, and when its guest ended first"           \

@@ -210,18 +210,20 @@ int command_end_input(struct command *command)
     return to_guest(command, PYRO_FRAME_DATA, PYRO_CHANNEL_STDIN, NULL, 0);
 }
 
-void command_signal(struct command *command, int signal)
+int command_signal(struct command *command, int signal)
 {
     struct supervisor *supervisor = command->supervisor;
-    pyro_signal_pack(&supervisor->guest_out, command->stream, (uint32_t)signal);
+    int r = pyro_signal_pack(&supervisor->guest_out, command->stream, (uint32_t)signal);
     guest_flush(supervisor);
+    return r;
 }
 
-void command_resize(struct command *command, const struct pyro_terminal_size *size)
+int command_resize(struct command *command, const struct pyro_terminal_size *size)
 {
     struct supervisor *supervisor = command->supervisor;
-    pyro_resize_pack(&supervisor->guest_out, command->stream, size);
+    int r = pyro_resize_pack(&supervisor->guest_out, command->stream, size);
     guest_flush(supervisor);
+    return r;
 }
 
 static uint32_t number_of(const struct pyro_frame *frame)

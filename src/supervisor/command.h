@@ -43,8 +43,9 @@ void command_send(struct command *command);
 size_t command_write(struct command *command, const uint8_t *bytes, size_t size);
 /* No more comes; a terminal is hung up. 0 or a negative errno. */
 int command_end_input(struct command *command);
-void command_signal(struct command *command, int signal);
-void command_resize(struct command *command, const struct pyro_terminal_size *size);
+/* Each returns 0 or a negative errno: -EINVAL for a size that no terminal has. */
+int command_signal(struct command *command, int signal);
+int command_resize(struct command *command, const struct pyro_terminal_size *size);
 /* Lets the guest send more. 0 or a negative errno. */
 int command_grant(struct command *command, enum pyro_channel channel, uint32_t bytes);
 /* All of it; a guest that does not obey is lost. Its end is told later, never before this returns.

@@ -179,8 +179,8 @@ static void run(struct supervisor *supervisor)
     supervisor->state = STATE_RUNNING;
     supervisor->was_running = true;
     boot_done(supervisor);
-    serve_state(supervisor);
     clock_confirm(supervisor);
+    serve_state(supervisor); /* what was asked for meanwhile may send commands */
     command_send_waiting(supervisor);
 }
 

@@ -20,13 +20,13 @@ static bool is_ready(const struct session *session)
 }
 
 /* The process tree goes, in the time it is given; the end itself comes from the guest. */
-void service_end(struct session *session, enum session_ending ending, uint32_t grace_ms,
-                 const char *why)
+void service_terminate(struct session *session, enum session_ending ending, uint32_t grace_ms,
+                       const char *why)
 {
     bool is_first = session->ending == SESSION_GOES_ON;
     if (session->probe)
         command_kill(session->probe);
-    session_ask(session, ending, grace_ms, why);
+    session_begin_grace(session, ending, grace_ms, why);
     if (session->command && is_first)
         command_signal(session->command, SIGTERM);
 }
@@ -42,7 +42,7 @@ static void become_ready(struct session *session)
 static void end_if_over(struct session *session)
 {
     if (!session->command && !session->probe)
-        session_end(session);
+        session_conclude(session);
 }
 
 static void describe_exit(const struct pyro_exited *exited, char *text, size_t size)
@@ -63,7 +63,7 @@ static void note_end(struct session *session, const struct pyro_exited *exited)
     const char *state = session->ending == SESSION_STOPS ? "stopped"
                         : was_ready                      ? "exited"
                                                          : "failed";
-    char how[256], reason[512];
+    char how[256], reason[SESSION_WORDS_SIZE];
     describe_exit(exited, how, sizeof(how));
     snprintf(reason, sizeof(reason), "%s: %s",
              was_ready ? "it ended by itself" : "it ended before it was ready", how);
@@ -108,7 +108,7 @@ static bool output(void *userdata, enum pyro_channel channel, const uint8_t *byt
 /* A probe has a limit of its own. */
 static void start_late(struct pyro_timer *timer)
 {
-    service_end(timer->userdata, SESSION_FAILS, ABORT_GRACE_MS, SESSION_UNSTARTED);
+    service_terminate(timer->userdata, SESSION_FAILS, ABORT_GRACE_MS, SESSION_UNSTARTED);
 }
 
 static void probe_started(void *userdata, uint32_t pid)
@@ -136,10 +136,10 @@ static void writable(void *userdata, uint32_t bytes)
 /* A probe that ends without a word is one that was ended, or did not start. */
 static void fail(struct session *session, const struct pyro_exited *exited)
 {
-    char how[256], why[512];
+    char how[256], why[SESSION_WORDS_SIZE];
     describe_exit(exited, how, sizeof(how));
     snprintf(why, sizeof(why), "not ready: its probe saw nothing (%s)", how);
-    service_end(session, SESSION_FAILS, ABORT_GRACE_MS, *session->said ? session->said : why);
+    service_terminate(session, SESSION_FAILS, ABORT_GRACE_MS, *session->said ? session->said : why);
 }
 
 static void probe_ended(void *userdata, const struct pyro_exited *exited)

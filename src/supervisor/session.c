@@ -79,6 +79,7 @@ struct session *session_create(struct supervisor *supervisor, enum pyro_session_
                                 .next = supervisor->sessions};
     snprintf(session->name, sizeof(session->name), "%s", name);
     session->is_again = faccessat(session->directory, "record.json", F_OK, 0) == 0;
+    session->is_written = session->is_again;
     pyro_buffer_init(&session->input, SHELL_INPUT_MAX);
     supervisor->sessions = session;
     supervisor->session_count++;
@@ -160,8 +161,9 @@ static int write_in_place(const struct session *session)
 int session_write(struct session *session)
 {
     int r = pyro_json_file_replace_at(session->directory, "record.json", session->record, false);
-    if (r == -ENOSPC || r == -EDQUOT)
+    if ((r == -ENOSPC || r == -EDQUOT) && session->is_written)
         r = write_in_place(session);
+    session->is_written |= r == 0;
     if (r < 0)
         fprintf(stderr, "pyro-supervisor: record of %s: %s\n", session->name, strerror(-r));
     return r;
@@ -192,7 +194,8 @@ struct waiter *session_wait(struct session *session, const struct ask *ask, enum
 static json_t *describe(const struct session *session, enum wait_kind kind)
 {
     if (kind != WAIT_OUTPUT)
-        return json_pack("{s:O, s:b}", "record", session->record, "was_running", 1);
+        return json_pack("{s:O, s:b, s:b}", "record", session->record, "was_running", 1,
+                         "by_itself", session->ending == SESSION_GOES_ON);
     if (!session || !pyro_session_is_running(session->record))
         return json_object();
     return json_pack("{s:[I, I]}", "positions", (json_int_t)session->logs[0].position,
@@ -279,9 +282,9 @@ int session_stop(const struct ask *ask, struct pyro_error *error)
     if (session->kind == PYRO_SESSION_SHELL)
         shell_hang_up(session);
     else
-        service_end(session, SESSION_STOPS,
-                    (uint32_t)pyro_json_integer(ask->request, "grace_ms", 10000),
-                    "stopped by request");
+        service_terminate(session, SESSION_STOPS,
+                          (uint32_t)pyro_json_integer(ask->request, "grace_ms", 10000),
+                          "stopped by request");
     return 0;
 }
 
@@ -292,8 +295,8 @@ static void grace_over(struct pyro_timer *timer)
         command_kill(session->command);
 }
 
-void session_ask(struct session *session, enum session_ending ending, uint32_t grace_ms,
-                 const char *why)
+void session_begin_grace(struct session *session, enum session_ending ending, uint32_t grace_ms,
+                         const char *why)
 {
     bool is_first = session->ending == SESSION_GOES_ON;
     if (!is_first && session->grace.deadline_us <= pyro_now_us() + grace_ms * 1000ull)
@@ -305,7 +308,7 @@ void session_ask(struct session *session, enum session_ending ending, uint32_t g
     pyro_timer_start(&session->supervisor->loop, &session->grace, grace_ms, grace_over, session);
 }
 
-void session_end(struct session *session)
+void session_conclude(struct session *session)
 {
     for (size_t i = 0; i < ARRAY_SIZE(session->logs); i++)
         pyro_log_writer_finish(&session->logs[i]);
@@ -331,14 +334,17 @@ static bool drop_client(struct session *session, const struct client *client)
     return was_start;
 }
 
-/* A service that nobody waits for any more before it is ready goes, like a command whose client
- * goes: nobody would ever hear of it. */
+/* What nobody waits for any more before it is ready goes, like a command whose client goes: nobody
+ * would ever hear of it. */
 void sessions_client_gone(struct client *client)
 {
     for (struct session *session = client->supervisor->sessions; session; session = session->next) {
-        if (drop_client(session, client) && session->kind == PYRO_SESSION_SERVICE &&
-            session->ending == SESSION_GOES_ON)
-            service_end(session, SESSION_FAILS, ABORT_GRACE_MS,
-                        "who started it went away before it was ready");
+        if (!drop_client(session, client))
+            continue;
+        if (session->kind == PYRO_SESSION_SHELL)
+            shell_hang_up(session);
+        else if (session->ending == SESSION_GOES_ON)
+            service_terminate(session, SESSION_FAILS, ABORT_GRACE_MS,
+                              "who started it went away before it was ready");
     }
 }

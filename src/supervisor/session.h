@@ -22,6 +22,7 @@ enum {
     ABORT_GRACE_MS = 2000,
     SESSION_START_MS = 120 * 1000,  /* for the guest to say that it was started */
     SHELL_INPUT_MAX = ATTACHED_MAX, /* that its programs do not read yet */
+    SESSION_WORDS_SIZE = 512,       /* for the longest answer of a probe, and then some */
 };
 
 #define SESSION_UNSTARTED "the guest did not start it within 2 minutes"
@@ -58,11 +59,12 @@ struct session {
     struct waiter *waiters;
     struct pyro_timer grace; /* runs after it was asked to end */
     bool is_again;           /* there was one of that name before */
+    bool is_written;         /* there is a record on disk, of it or of the one before */
     enum session_ending ending;
-    char why[256]; /* it is to end */
+    char why[SESSION_WORDS_SIZE]; /* it is to end */
 
-    struct command *probe; /* of a service that is not ready yet */
-    char said[512];        /* by the probe, or by the agent about a shell it cannot start */
+    struct command *probe;         /* of a service that is not ready yet */
+    char said[SESSION_WORDS_SIZE]; /* by it, or by the agent about a shell it cannot start */
 
     struct pyro_timer beginning; /* runs until it was started; a shell: until it shows its first */
     struct pyro_buffer input;    /* of a shell: what the guest has no room for yet */
@@ -94,10 +96,10 @@ void session_answer(struct session *session, enum wait_kind kind, const struct p
 void session_note(struct session *session, const uint8_t *bytes, uint32_t size);
 /* The grace begins that ends with KILL. The second time it may only become shorter. `why` as in the
  * record. */
-void session_ask(struct session *session, enum session_ending ending, uint32_t grace_ms,
-                 const char *why);
+void session_begin_grace(struct session *session, enum session_ending ending, uint32_t grace_ms,
+                         const char *why);
 /* All of it is over. `state` and what else is known of its end is in the record. */
-void session_end(struct session *session);
+void session_conclude(struct session *session);
 void sessions_client_gone(struct client *client);
 
 /* What is asked of a service or shell: 0, or -1 and an error that is the answer. */
@@ -119,8 +121,8 @@ int session_stop(const struct ask *ask, struct pyro_error *error);
 int session_watch(const struct ask *ask, struct pyro_error *error);
 
 /* How each of them is made to end. */
-void service_end(struct session *session, enum session_ending ending, uint32_t grace_ms,
-                 const char *why);
+void service_terminate(struct session *session, enum session_ending ending, uint32_t grace_ms,
+                       const char *why);
 void shell_hang_up(struct session *session);
 /* The queue to the guest has room again. */
 void shells_send_input(struct supervisor *supervisor);

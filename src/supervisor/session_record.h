@@ -36,7 +36,7 @@ bool pyro_session_is_running(const json_t *record);
 /* The names of all there are, sorted. A new array, NULL when out of memory. */
 json_t *pyro_session_list(int bundle, enum pyro_session_kind kind);
 
-/* The record of one whose guest ended first says so: nobody knows when it ended. */
+/* The record of one whose guest ended first says so. When it ended is to be set by who saw that. */
 void pyro_session_lose(json_t *record);
 
 /* Removes all that is kept of one. */

@@ -1,6 +1,7 @@
 /* Shells: a terminal in the guest that nobody need be attached to. What it shows is kept, what is
  * typed waits here until its programs read it. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,12 +80,11 @@ static void fail_start(struct session *session)
 {
     struct pyro_error error;
     const char *said = session->said;
-    static const char prefix[] = "pyro: ";
-    if (strncmp(said, prefix, strlen(prefix)) == 0)
-        said += strlen(prefix);
+    if (strncmp(said, PYRO_SAID, strlen(PYRO_SAID)) == 0)
+        said += strlen(PYRO_SAID);
     pyro_error_set(&error, PYRO_ERROR_INVALID_PARAMETER, "cannot open a shell: %s",
                    *said ? said : "it could not be started");
-    if (strstr(said, "directory"))
+    if (strncmp(session->said, PYRO_SAID_DIRECTORY, strlen(PYRO_SAID_DIRECTORY)) == 0)
         pyro_error_field(&error, "cwd");
     session_answer(session, WAIT_START, &error);
     session_discard(session);
@@ -110,7 +110,7 @@ static void ended(void *userdata, const struct pyro_exited *exited)
         session_set(session, "exit_code", json_integer(pyro_exited_status(exited)));
     else
         pyro_session_lose(session->record);
-    session_end(session);
+    session_conclude(session);
 }
 
 static const struct command_owner owner = {
@@ -228,12 +228,21 @@ int shell_write(const struct ask *ask, struct pyro_error *error)
     return acknowledge(ask);
 }
 
+static int refuse(const struct ask *ask, const char *field, int r, struct pyro_error *error)
+{
+    pyro_error_set_errno(error, r == -EINVAL ? PYRO_ERROR_INVALID_PARAMETER : PYRO_ERROR_SYSTEM, r,
+                         "the shell %s cannot be sent that", ask->name);
+    return pyro_error_field(error, field);
+}
+
 int shell_signal(const struct ask *ask, struct pyro_error *error)
 {
     if (check_open(ask, error) < 0)
         return -1;
-    command_signal(ask->session->command, (int)pyro_json_integer(ask->request, "signal", 0));
-    return acknowledge(ask);
+    int64_t signal = pyro_json_integer(ask->request, "signal", 0);
+    int r =
+        signal > 0 && signal < NSIG ? command_signal(ask->session->command, (int)signal) : -EINVAL;
+    return r < 0 ? refuse(ask, "signal_name", r, error) : acknowledge(ask);
 }
 
 int shell_resize(const struct ask *ask, struct pyro_error *error)
@@ -244,7 +253,9 @@ int shell_resize(const struct ask *ask, struct pyro_error *error)
         .rows = (uint32_t)pyro_json_integer(ask->request, "rows", 0)};
     if (check_open(ask, error) < 0)
         return -1;
-    command_resize(session->command, &size);
+    int r = command_resize(session->command, &size);
+    if (r < 0)
+        return refuse(ask, "cols", r, error);
     session_set(session, "cols", json_integer(size.columns));
     session_set(session, "rows", json_integer(size.rows));
     session_write(session);
@@ -255,7 +266,7 @@ void shell_hang_up(struct session *session)
 {
     if (session->ending != SESSION_GOES_ON)
         return;
-    session_ask(session, SESSION_STOPS, CLOSE_GRACE_MS, "closed");
+    session_begin_grace(session, SESSION_STOPS, CLOSE_GRACE_MS, "closed");
     pyro_buffer_consume(&session->input, session->input.size); /* nobody is to read it any more */
     command_end_input(session->command);
 }

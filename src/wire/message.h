@@ -70,6 +70,11 @@ enum pyro_exec_flags {
     PYRO_EXEC_FLAGS = (1 << 4) - 1,
 };
 
+/* How the agent's line on stderr begins when it cannot start a command, and when that is because of
+ * EXEC's directory. */
+#define PYRO_SAID "pyro: "
+#define PYRO_SAID_DIRECTORY PYRO_SAID "working directory "
+
 struct pyro_exec {
     uint32_t flags;
     uint32_t timeout_ms; /* kept by the supervisor; 0: none */

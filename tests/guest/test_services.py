@@ -106,10 +106,12 @@ def test_one_that_does_not_come_up_leaves_nothing(services):
                           "--", "sh", "-c", "trap '' TERM; setsid sleep 1000 & echo waiting; wait; sleep 1000")  # fmt: skip
     assert "not ready after 1000 ms: the command exits with 1: not yet" in late["message"] and "waiting" in late["message"]
     assert services.no_process("sleep") and services.json("status", "late")["state"] == "failed"
+    told = services.error("start", "verbose", "--ready-command", "head -c 400 /dev/zero | tr '\\0' .; echo REASON; false", "--ready-timeout-seconds", 1, "--", "sleep", "1000")
+    assert ".REASON" in told["message"], "of a long answer the end is kept"
     missing = services.error("start", "missing", "--ready-tcp", "localhost:80", "--", "/no/such/program")
     assert "could not be started" in missing["message"] and services.json("status", "missing")["exit_code"] == 127
     assert "working directory" in services.error("start", "lost", "--cwd", "nowhere", "--", "true")["message"]
-    assert services.counts() == (4, 0)
+    assert services.counts() == (5, 0)
 
 
 def test_what_cannot_be_asked(services):
@@ -217,7 +219,7 @@ def test_what_probes_say(services):
     assert services.text("pidof sleep | wc -w").strip() == "1", "and goes"
     told = services.error("start", "binary", "--ready-file", "/never", "--", "sh", "-c", r"printf 'a\0b\nreal error\n' >&2; exit 1")
     assert "real error" in told["message"]
-    for flag, target in (("--ready-tcp", "127.0.0.1:99999"), ("--ready-tcp", "127.0.0.1:0"), ("--ready-tcp", ":80"), ("--ready-http", "http://"),
+    for flag, target in (("--ready-tcp", "127.0.0.1:99999"), ("--ready-tcp", "127.0.0.1:0"), ("--ready-tcp", ":80"), ("--ready-tcp", "[::1]]:80"), ("--ready-tcp", "a b:80"), ("--ready-http", "http://"),
                          ("--ready-http", "http://a:80a/"), ("--ready-http", "http://user:pw@a/"), ("--ready-http", "http://a/x y")):  # fmt: skip
         assert services.error("start", "x", flag, target, "--", "true")["field"] == "readiness", target
     six = services.error("start", "six", "--ready-tcp", "[::1]:8013", *limits, "--", "sleep", "1000")
@@ -290,6 +292,7 @@ def test_services_and_shells_of_a_guest_that_dies(services, victim):
     assert services.counts() == (1, 0) and services.list()["running_count"] == 0
     record = services.json("status", "web")
     assert (record["state"], record["exit_code"]) == ("stopped", None) and "guest" in record["stop_reason"]
+    assert (record["ended_at"] is None) == (victim == "pyro-supervisor"), "when it ended is known if anybody was left to see it"
     assert services.json("logs", "web")["stdout"] == "up\n"
     assert read()["state"] == "stopped" and "42\r\n" in read()["output"]
     assert services.json("stop", "web")["was_running"] is False
@@ -329,8 +332,11 @@ def test_requests_that_make_no_sense(services):
         client.close()
         return answer and json.loads(answer[3])
 
+    shell = json.loads(services.one.pyro.run("workspace", "shell", "open", services.one.id, "--json").stdout)["shell_id"]
+    for size in (b'"cols": -1, "rows": 24', b'"cols": 80, "rows": 5000'):
+        assert "cannot be sent" in ask(b'{"request": "shell_resize", "name": "%s", %s}' % (shell.encode(), size))["error"]["message"]
     for text in (b"{}", b"[1]", b'{"request": "nothing"}', b'{"request": "service_start", "name": "x"}', b'{"request": 7}',
-                 b'{"request": "shell_open"}', b'{"request": "shell_write", "name": "../sh-1"}', b'{"request": "shell_resize", "name": "sh-1", "cols": -1}'):  # fmt: skip
+                 b'{"request": "shell_open"}', b'{"request": "shell_write", "name": "../sh-1"}'):  # fmt: skip
         assert "error" in ask(text), text
     for text in (b"{", b'"text"', b"\xff\xff", b'{"a": 1, "a": 2}'):
         assert ask(text) is None, text

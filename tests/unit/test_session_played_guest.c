@@ -174,39 +174,40 @@ static json_t *answer(int client)
     return found;
 }
 
-/* Of the newest command. */
-static int say(enum pyro_frame_type type, enum pyro_channel channel, const void *payload,
-               uint32_t length)
+/* Of the newest command, or of one that many before it. */
+static int say(uint32_t before, enum pyro_frame_type type, enum pyro_channel channel,
+               const void *payload, uint32_t length)
 {
     const struct pyro_frame frame = {.type = type,
                                      .channel = channel,
-                                     .stream = supervisor.last_stream,
+                                     .stream = supervisor.last_stream - before,
                                      .length = length,
                                      .payload = payload};
     return command_from_guest(&supervisor, &frame);
 }
 
-static void say_started(void)
+static void say_started(uint32_t before)
 {
     static const uint8_t pid[4] = {7};
-    say(PYRO_FRAME_STARTED, PYRO_CHANNEL_NONE, pid, sizeof(pid));
+    say(before, PYRO_FRAME_STARTED, PYRO_CHANNEL_NONE, pid, sizeof(pid));
 }
 
-static void say_exited(enum pyro_exit_kind kind, uint32_t value)
+static void say_exited(uint32_t before, enum pyro_exit_kind kind, uint32_t value)
 {
     const struct pyro_exited exited = {.kind = kind, .value = value};
     struct pyro_buffer packed;
     pyro_buffer_init(&packed, PYRO_FRAME_SIZE_MAX);
-    if (pyro_exited_pack(&packed, supervisor.last_stream, &exited) < 0)
+    if (pyro_exited_pack(&packed, supervisor.last_stream - before, &exited) < 0)
         exit(1);
-    say(PYRO_FRAME_EXITED, PYRO_CHANNEL_NONE, pyro_buffer_data(&packed) + PYRO_FRAME_HEADER_SIZE,
+    say(before, PYRO_FRAME_EXITED, PYRO_CHANNEL_NONE,
+        pyro_buffer_data(&packed) + PYRO_FRAME_HEADER_SIZE,
         (uint32_t)(packed.size - PYRO_FRAME_HEADER_SIZE));
     pyro_buffer_finish(&packed);
 }
 
 static void say_shown(const char *text)
 {
-    say(PYRO_FRAME_DATA, PYRO_CHANNEL_STDOUT, text, (uint32_t)strlen(text));
+    say(0, PYRO_FRAME_DATA, PYRO_CHANNEL_STDOUT, text, (uint32_t)strlen(text));
 }
 
 static bool is_kept(const char *path)
@@ -244,13 +245,16 @@ static bool is_answered(int client, const char *member)
     return false;
 }
 
-static bool is_told(int client, const char *words)
+/* `field`: "" when it is about none. */
+static bool is_told(int client, const char *words, const char *field)
 {
     cleanup_json json_t *got = answer(client);
-    const char *message = pyro_json_text(json_object_get(got, "error"), "message", "");
-    if (strstr(message, words))
+    const json_t *error = json_object_get(got, "error");
+    const char *message = pyro_json_text(error, "message", "");
+    if (strstr(message, words) && strcmp(pyro_json_text(error, "field", ""), field) == 0)
         return true;
-    printf("# '%s'\n", message);
+    cleanup_free char *text = got ? json_dumps(got, 0) : NULL;
+    printf("# %s\n", text ? text : "no answer");
     return false;
 }
 
@@ -258,13 +262,13 @@ static void test_taken_back(void)
 {
     int opener = connect_client(), watcher = connect_client(), closer = connect_client();
     open_shell(opener);
-    say_started();
+    say_started(0);
     say_shown("evidence");
     ok(is_answered(opener, "record"), "a shell is open when it shows something");
     ask(watcher, "{\"request\": \"shell_watch\", \"name\": \"sh-1\", \"positions\": [8], "
                  "\"wait_ms\": 100000}");
     ask(closer, "{\"request\": \"shell_close\", \"name\": \"sh-1\"}");
-    say_exited(PYRO_EXIT_UNSTARTED, ENOENT);
+    say_exited(0, PYRO_EXIT_UNSTARTED, ENOENT);
     cleanup_json json_t *watched = answer(watcher);
     ok(watched && json_object_size(watched) == 0,
        "who watches one that was never started hears it");
@@ -279,22 +283,43 @@ static void test_taken_back(void)
 
 static void test_never_started(void)
 {
-    static const char why[] = "pyro: no such directory";
+    static const char why[] = "pyro: working directory /x: No such file or directory";
+    static const char other[] = "pyro: /bin/sh: No such file or directory";
     int opener = connect_client(), closer = connect_client();
     open_shell(opener);
     ask(closer, "{\"request\": \"shell_close\", \"name\": \"sh-2\"}");
-    say(PYRO_FRAME_DATA, PYRO_CHANNEL_STDERR, why, (uint32_t)strlen(why));
-    say_exited(PYRO_EXIT_UNSTARTED, ENOENT);
-    ok(is_told(opener, "cannot open a shell: no such directory"), "who opens it hears why");
+    say(0, PYRO_FRAME_DATA, PYRO_CHANNEL_STDERR, why, (uint32_t)strlen(why));
+    say_exited(0, PYRO_EXIT_UNSTARTED, ENOENT);
+    ok(is_told(opener, "cannot open a shell: working directory /x", "cwd"),
+       "who opens it hears why");
     ok(is_answered(closer, "was_running"), "who closes it is answered");
     ok(!is_kept("shells/sh-2"), "nothing of it is left");
     open_shell(opener);
+    say(0, PYRO_FRAME_DATA, PYRO_CHANNEL_STDERR, other, (uint32_t)strlen(other));
+    say_exited(0, PYRO_EXIT_UNSTARTED, ENOENT);
+    ok(is_told(opener, "cannot open a shell: /bin/sh: No such file", ""), "and about what");
+    open_shell(opener);
     fire(&supervisor.sessions->beginning);
-    say_exited(PYRO_EXIT_SIGNAL, 9);
-    ok(is_told(opener, "within 2 minutes"), "a guest that says nothing is not waited for");
+    say_exited(0, PYRO_EXIT_SIGNAL, 9);
+    ok(is_told(opener, "within 2 minutes", ""), "a guest that says nothing is not waited for");
+    open_shell(opener);
     close(opener);
+    turn();
+    say_started(0);
+    is_int(supervisor.sessions->ending, SESSION_STOPS, "one whose id nobody was told is hung up");
+    say_exited(0, PYRO_EXIT_SIGNAL, 1);
+    is_int(supervisor.session_count, 0, "and ends");
     close(closer);
     turn();
+}
+
+/* What is on disk of the service; to be released. */
+static json_t *read_service(void)
+{
+    int r;
+    cleanup_close int directory =
+        pyro_session_open(supervisor.directory, PYRO_SESSION_SERVICE, "web", false);
+    return directory < 0 ? NULL : pyro_session_read(directory, &r);
 }
 
 static void start_service(int client)
@@ -309,8 +334,8 @@ static void test_service(void)
     fire(&supervisor.sessions->beginning);
     ok(!supervisor.sessions->beginning.loop && supervisor.sessions->grace.loop,
        "a service that is not started in time has to end");
-    say_started();
-    say_exited(PYRO_EXIT_SIGNAL, 15);
+    say_started(0);
+    say_exited(0, PYRO_EXIT_SIGNAL, 15);
     cleanup_json json_t *got = answer(client);
     const json_t *record = json_object_get(got, "record");
     is_text(pyro_json_text(record, "state", ""), "failed", "it failed");
@@ -319,15 +344,106 @@ static void test_service(void)
     start_service(client);
     close(client);
     turn();
-    say_started();
-    say_exited(PYRO_EXIT_SIGNAL, 15);
-    int r;
-    cleanup_close int directory =
-        pyro_session_open(supervisor.directory, PYRO_SESSION_SERVICE, "web", false);
-    cleanup_json json_t *left = pyro_session_read(directory, &r);
+    say_started(0);
+    say_exited(0, PYRO_EXIT_SIGNAL, 15);
+    cleanup_json json_t *left = read_service();
     is_text(pyro_json_text(left, "state", ""), "failed",
             "one that nobody waits for is never ready");
     ok(json_is_null(json_object_get(left, "ready_at")), "at no time");
+}
+
+/* Its process is the one before its probe. */
+static void start_probed(int client)
+{
+    ask_to_run(
+        client,
+        "{\"request\": \"service_start\", \"name\": \"web\", \"record\": {}, \"limit_ms\": 1000, "
+        "\"interval_ms\": 10, \"probe\": {\"type\": \"command\", \"target\": \"x\"}}",
+        0);
+    say_started(1);
+    say_started(0);
+}
+
+static void test_readiness(void)
+{
+    int client = connect_client();
+    start_probed(client);
+    ok(!answer(client), "a service is not ready because it was started");
+    say_exited(0, PYRO_EXIT_CODE, 0);
+    cleanup_json json_t *ready = answer(client);
+    const json_t *record = json_object_get(ready, "record");
+    is_text(pyro_json_text(record, "state", ""), "running", "but when its probe says so");
+    ok(json_is_real(json_object_get(record, "ready_at")), "since when, it says");
+    say_exited(1, PYRO_EXIT_CODE, 3);
+    cleanup_json json_t *left = read_service();
+    is_text(pyro_json_text(left, "state", ""), "exited", "one that was ready fails no more");
+    is_int(pyro_json_integer(left, "exit_code", -1), 3, "it exits");
+    start_probed(client);
+    say_exited(1, PYRO_EXIT_CODE, 0);
+    ok(!answer(client), "one that ends is not answered before its probe has");
+    say_exited(0, PYRO_EXIT_SIGNAL, 9);
+    cleanup_json json_t *ended = answer(client);
+    is_text(pyro_json_text(json_object_get(ended, "record"), "state", ""), "failed", "then it is");
+    ok(pyro_json_boolean(ended, "by_itself", false), "nobody has asked it to end");
+    close(client);
+    turn();
+}
+
+static void test_last_words_of_a_probe(void)
+{
+    char line[320];
+    int client = connect_client();
+    start_probed(client);
+    memset(line, '.', sizeof(line));
+    memcpy(line + sizeof(line) - 6, "REASON", 6);
+    say(0, PYRO_FRAME_DATA, PYRO_CHANNEL_STDERR, line, sizeof(line));
+    say_exited(0, PYRO_EXIT_CODE, 1);
+    say_exited(1, PYRO_EXIT_CODE, 0);
+    cleanup_json json_t *got = answer(client);
+    const json_t *record = json_object_get(got, "record");
+    ok(strstr(pyro_json_text(record, "stop_reason", ""), "REASON") != NULL, "none is cut off");
+    ok(!pyro_json_boolean(got, "by_itself", true), "it was asked to end");
+    close(client);
+    turn();
+}
+
+static void test_what_no_terminal_has(void)
+{
+    static const char *const wrong[] = {
+        "{\"request\": \"shell_resize\", \"name\": \"sh-5\", \"cols\": -1, \"rows\": 24}",
+        "{\"request\": \"shell_resize\", \"name\": \"sh-5\", \"cols\": 80, \"rows\": 0}",
+        "{\"request\": \"shell_resize\", \"name\": \"sh-5\", \"cols\": 5000, \"rows\": 24}",
+        "{\"request\": \"shell_signal\", \"name\": \"sh-5\", \"signal\": 0}",
+        "{\"request\": \"shell_signal\", \"name\": \"sh-5\", \"signal\": 65}"};
+    int client = connect_client();
+    open_shell(client);
+    say_started(0);
+    say_shown("$ ");
+    ok(is_answered(client, "record"), "a shell is open");
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        ask(client, wrong[i]);
+        ok(is_told(client, "cannot be sent that", i < 3 ? "cols" : "signal_name"),
+           "refused: number %zu", i);
+    }
+    is_int(json_integer_value(json_object_get(supervisor.sessions->record, "cols")), 80,
+           "its record is as it was");
+    say_exited(0, PYRO_EXIT_SIGNAL, 1);
+    close(client);
+    turn();
+}
+
+static void test_lost(void)
+{
+    int client = connect_client();
+    start_service(client);
+    say_started(0);
+    command_finish_all(&supervisor);
+    cleanup_json json_t *left = read_service();
+    is_text(pyro_json_text(left, "stop_reason", ""), "its guest ended first", "a guest that ends");
+    ok(json_is_real(json_object_get(left, "ended_at")), "was seen to");
+    ok(json_is_null(json_object_get(left, "exit_code")), "how the service ended was not");
+    close(client);
+    turn();
 }
 
 static void test_input(void)
@@ -336,23 +452,23 @@ static void test_input(void)
     static char typed[SIZE];
     int client = connect_client(), closer = connect_client();
     open_shell(client);
-    say_started();
+    say_started(0);
     say_shown("$ ");
     sent_data();
     for (int i = 0; i < 32; i++)
-        ask_with(client, "{\"request\": \"shell_write\", \"name\": \"sh-2\"}", typed, SIZE);
+        ask_with(client, "{\"request\": \"shell_write\", \"name\": \"sh-3\"}", typed, SIZE);
     is_int(sent_data(), PYRO_WINDOW_INITIAL, "as much as the guest takes is sent");
     static const uint8_t credit[4] = {0, 0, 2};
     supervisor.guest_out.cap = 0; /* others wait for it too */
-    say(PYRO_FRAME_CREDIT, PYRO_CHANNEL_STDIN, credit, sizeof(credit));
+    say(0, PYRO_FRAME_CREDIT, PYRO_CHANNEL_STDIN, credit, sizeof(credit));
     is_int(sent_data(), 0, "nothing when its queue is full");
     supervisor.guest_out.cap = OUTGOING_MAX;
     shells_send_input(&supervisor);
     is_int(sent_data(), 128 * 1024, "and what it takes then when it is not any more");
-    ask(closer, "{\"request\": \"shell_close\", \"name\": \"sh-2\"}");
-    say(PYRO_FRAME_CREDIT, PYRO_CHANNEL_STDIN, credit, sizeof(credit));
+    ask(closer, "{\"request\": \"shell_close\", \"name\": \"sh-3\"}");
+    say(0, PYRO_FRAME_CREDIT, PYRO_CHANNEL_STDIN, credit, sizeof(credit));
     is_int(sent_data(), 0, "nothing after it was hung up");
-    say_exited(PYRO_EXIT_SIGNAL, 1);
+    say_exited(0, PYRO_EXIT_SIGNAL, 1);
     close(client);
     close(closer);
     turn();
@@ -362,15 +478,15 @@ static void test_input(void)
 static void test_room(void)
 {
     static const char watch[] =
-        "{\"request\": \"shell_watch\", \"name\": \"sh-3\", \"positions\": [2], \"wait_ms\": 1}";
+        "{\"request\": \"shell_watch\", \"name\": \"sh-4\", \"positions\": [2], \"wait_ms\": 1}";
     enum { PLACES = 64 };
     int clients[PLACES];
     open_shell(clients[0] = connect_client());
-    say_started();
+    say_started(0);
     say_shown("$ ");
     for (int i = 1; i < PLACES; i++) {
         clients[i] = connect_client();
-        ask(clients[i], "{\"request\": \"shell_signal\", \"name\": \"sh-3\", \"signal\": 0}");
+        ask(clients[i], "{\"request\": \"shell_signal\", \"name\": \"sh-4\", \"signal\": 2}");
     }
     turn();
     unsigned before = supervisor.client_count;
@@ -408,9 +524,12 @@ int main(void)
     test_taken_back();
     test_never_started();
     test_service();
+    test_readiness();
+    test_last_words_of_a_probe();
     test_input();
     test_room();
-    command_finish_all(&supervisor);
+    test_what_no_terminal_has();
+    test_lost();
     serve_close(&supervisor);
     pyro_buffer_finish(&supervisor.guest_out);
     pyro_loop_finish(&supervisor.loop);

@@ -58,7 +58,7 @@ class ServiceRecord(TypedDict):
     ready_at: float | None
     """Epoch seconds; null when it was never ready."""
     ended_at: float | None
-    """Epoch seconds; null while it runs, and when its guest ended first."""
+    """Epoch seconds; null while it runs, and when nobody saw its end."""
     readiness: Readiness | None
     """What it was waited for."""
     stop_reason: str | None
@@ -96,7 +96,7 @@ class ServiceLogs(TypedDict):
     ready_at: float | None
     """Epoch seconds; null when it was never ready."""
     ended_at: float | None
-    """Epoch seconds; null while it runs, and when its guest ended first."""
+    """Epoch seconds; null while it runs, and when nobody saw its end."""
     readiness: Readiness | None
     """What it was waited for."""
     stop_reason: str | None
@@ -131,7 +131,7 @@ class StoppedService(TypedDict):
     ready_at: float | None
     """Epoch seconds; null when it was never ready."""
     ended_at: float | None
-    """Epoch seconds; null while it runs, and when its guest ended first."""
+    """Epoch seconds; null while it runs, and when nobody saw its end."""
     readiness: Readiness | None
     """What it was waited for."""
     stop_reason: str | None

@@ -25,7 +25,7 @@ class ShellRecord(TypedDict):
     started_at: float
     """Epoch seconds."""
     ended_at: float | None
-    """Epoch seconds; null while it runs, and when its guest ended first."""
+    """Epoch seconds; null while it runs, and when nobody saw its end."""
     exit_code: int | None
     """128+N for signal N; null while it runs, and when its guest ended first."""
 
@@ -48,7 +48,7 @@ class ShellOutput(TypedDict):
     started_at: float
     """Epoch seconds."""
     ended_at: float | None
-    """Epoch seconds; null while it runs, and when its guest ended first."""
+    """Epoch seconds; null while it runs, and when nobody saw its end."""
     exit_code: int | None
     """128+N for signal N; null while it runs, and when its guest ended first."""
     output: str
@@ -83,7 +83,7 @@ class ShellInput(TypedDict):
     started_at: float
     """Epoch seconds."""
     ended_at: float | None
-    """Epoch seconds; null while it runs, and when its guest ended first."""
+    """Epoch seconds; null while it runs, and when nobody saw its end."""
     exit_code: int | None
     """128+N for signal N; null while it runs, and when its guest ended first."""
     input_length: int
@@ -110,7 +110,7 @@ class ShellSignal(TypedDict):
     started_at: float
     """Epoch seconds."""
     ended_at: float | None
-    """Epoch seconds; null while it runs, and when its guest ended first."""
+    """Epoch seconds; null while it runs, and when nobody saw its end."""
     exit_code: int | None
     """128+N for signal N; null while it runs, and when its guest ended first."""
     signal: str
@@ -135,7 +135,7 @@ class ClosedShell(TypedDict):
     started_at: float
     """Epoch seconds."""
     ended_at: float | None
-    """Epoch seconds; null while it runs, and when its guest ended first."""
+    """Epoch seconds; null while it runs, and when nobody saw its end."""
     exit_code: int | None
     """128+N for signal N; null while it runs, and when its guest ended first."""
     closed: bool
