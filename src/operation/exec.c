@@ -37,7 +37,7 @@ int pyro_run_init(struct pyro_run *run, const json_t *parameters,
     if (pyro_command_init(&run->command, json_object_get(parameters, "command"), error) < 0)
         return -1;
     run->exec = (struct pyro_exec){
-        .timeout_ms = (uint32_t)(pyro_json_integer(parameters, "timeout_seconds", 30) * 1000),
+        .timeout_ms = (uint32_t)(pyro_json_integer(parameters, "timeout_seconds", 0) * 1000),
         .arguments = run->command.arguments,
         .directory = "/workspace"};
     return 0;

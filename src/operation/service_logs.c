@@ -27,7 +27,7 @@ static int fail_read(int r, struct pyro_error *error)
 static int find_range(struct reading *reading, const json_t *parameters, struct pyro_error *error)
 {
     bool all = pyro_json_boolean(parameters, "all", false);
-    uint64_t lines = all ? 0 : (uint64_t)pyro_json_integer(parameters, "tail_lines", 200);
+    uint64_t lines = all ? 0 : (uint64_t)pyro_json_integer(parameters, "tail_lines", 0);
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
         int r = pyro_log_find_tail(reading->session.directory, streams[i], lines,
                                    &reading->positions[i], &reading->ends[i]);

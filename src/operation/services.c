@@ -85,9 +85,8 @@ static json_t *describe(const struct start *start)
     return json_pack("{s:s, s:s, s:{s:s, s:s, s:O?}, s:O, s:I, s:I}", "request", "service_start",
                      "name", start->name, "record", "command", command ? command : "", "cwd",
                      start->cwd, "readiness", readiness, "probe", probe, "interval_ms",
-                     (json_int_t)pyro_json_integer(parameters, "ready_interval_ms", 500),
-                     "limit_ms",
-                     (json_int_t)pyro_json_integer(parameters, "ready_timeout_seconds", 30) * 1000);
+                     (json_int_t)pyro_json_integer(parameters, "ready_interval_ms", 0), "limit_ms",
+                     (json_int_t)pyro_json_integer(parameters, "ready_timeout_seconds", 0) * 1000);
 }
 
 /* The last lines of one stream, as far as they fit. */
@@ -160,7 +159,7 @@ PYRO_HANDLER(service_start)
         return -1;
     int r = pyro_command_init(&start.command, json_object_get(parameters, "command"), error);
     if (r == 0) {
-        start.cwd = pyro_guest_directory(pyro_json_text(parameters, "cwd", "/workspace"));
+        start.cwd = pyro_guest_directory(pyro_json_text(parameters, "cwd", ""));
         r = start.cwd ? request(&start, ret_result, error) : pyro_error_no_memory(error);
     }
     free(start.cwd);
@@ -204,7 +203,7 @@ static int stop(struct pyro_context *context, const json_t *parameters,
     cleanup_json json_t *answer = NULL;
     json_t *request =
         json_pack("{s:s, s:s, s:I}", "request", "service_stop", "name", session->name, "grace_ms",
-                  (json_int_t)pyro_json_integer(parameters, "grace_seconds", 10) * 1000);
+                  (json_int_t)pyro_json_integer(parameters, "grace_seconds", 0) * 1000);
     if (pyro_session_ask(context, parameters, request, NULL, observer, &answer, error) < 0)
         return -1;
     *ret_was_running = pyro_json_boolean(answer, "was_running", false);

@@ -166,7 +166,7 @@ PYRO_HANDLER(shell_read)
     struct reading reading = {.context = context,
                               .observer = observer,
                               .cursor = (uint64_t)pyro_json_integer(parameters, "cursor", 0),
-                              .most = (uint64_t)pyro_json_integer(parameters, "max_chars", 65536),
+                              .most = (uint64_t)pyro_json_integer(parameters, "max_chars", 0),
                               .plain = pyro_json_boolean(parameters, "plain", false)};
     int r = pyro_session_find(context, parameters, PYRO_SESSION_SHELL, &reading.session, error);
     pyro_log_reader_init(&reading.log, reading.session.directory, "output", PYRO_LOG_CHARACTERS);

@@ -16,18 +16,18 @@ PYRO_HANDLER(shell_open)
 {
     char *words[] = {(char *)"/bin/sh", (char *)"-c", login, NULL};
     char *environment[] = {(char *)"TERM=xterm-256color", NULL};
-    cleanup_free char *cwd = pyro_guest_directory(pyro_json_text(parameters, "cwd", "/workspace"));
+    cleanup_free char *cwd = pyro_guest_directory(pyro_json_text(parameters, "cwd", ""));
     const struct pyro_exec exec = {
         .flags = PYRO_EXEC_TERMINAL | PYRO_EXEC_STDIN,
         .arguments = words,
         .environment = environment,
         .directory = cwd,
-        .terminal = {.columns = (uint32_t)pyro_json_integer(parameters, "cols", 120),
-                     .rows = (uint32_t)pyro_json_integer(parameters, "rows", 30)}};
+        .terminal = {.columns = (uint32_t)pyro_json_integer(parameters, "cols", 0),
+                     .rows = (uint32_t)pyro_json_integer(parameters, "rows", 0)}};
     cleanup_json json_t *answer = NULL;
     json_t *request =
         json_pack("{s:s, s:s, s:I}", "request", "shell_open", "cwd", cwd, "keep_bytes",
-                  (json_int_t)pyro_json_integer(parameters, "scrollback_bytes", 4 << 20));
+                  (json_int_t)pyro_json_integer(parameters, "scrollback_bytes", 0));
     if (pyro_session_ask(context, parameters, request, &(struct pyro_attached){.exec = &exec},
                          observer, &answer, error) < 0)
         return -1;
@@ -114,7 +114,7 @@ static int ask(struct pyro_context *context, const json_t *parameters, json_t *r
 PYRO_HANDLER(shell_write)
 {
     struct pyro_buffer input;
-    bool newline = pyro_json_boolean(parameters, "append_newline", true);
+    bool newline = pyro_json_boolean(parameters, "append_newline", false);
     pyro_buffer_init(&input, INPUT_MAX + 1);
     int r = collect_input(parameters, observer, &input, error);
     json_t *more =
@@ -143,7 +143,7 @@ static int number_of(const char *signal_name)
 
 PYRO_HANDLER(shell_signal)
 {
-    const char *name = pyro_json_text(parameters, "signal_name", "INT");
+    const char *name = pyro_json_text(parameters, "signal_name", "");
     json_t *request = about("shell_signal", parameters);
     json_object_set_new(request, "signal", json_integer(number_of(name)));
     return ask(context, parameters, request, NULL, observer, json_pack("{s:s}", "signal", name),

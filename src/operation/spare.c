@@ -31,8 +31,8 @@ static json_t *shape_of(const json_t *parameters)
 {
     return json_pack("{s:s, s:I, s:I, s:b}", "environment",
                      pyro_json_text(parameters, "environment", ""), "vcpu_count",
-                     (json_int_t)pyro_json_integer(parameters, "vcpu_count", 1), "mem_mib",
-                     (json_int_t)pyro_json_integer(parameters, "mem_mib", 1024), "network",
+                     (json_int_t)pyro_json_integer(parameters, "vcpu_count", 0), "mem_mib",
+                     (json_int_t)pyro_json_integer(parameters, "mem_mib", 0), "network",
                      pyro_json_boolean(parameters, "network", false));
 }
 
@@ -120,7 +120,7 @@ bool pyro_spare_take(struct pyro_context *context, const json_t *parameters,
 void pyro_spare_prepare(struct pyro_context *context, const json_t *parameters,
                         const struct pyro_new_vm_kind *kind)
 {
-    bool is_small = pyro_json_integer(parameters, "mem_mib", 1024) <= MEM_MIB_MAX;
+    bool is_small = pyro_json_integer(parameters, "mem_mib", 0) <= MEM_MIB_MAX;
     bool is_wished = context->spares && !kind->host_compat && is_small && pyro_templates_are_on();
     json_t *shape = is_wished ? shape_of(parameters) : NULL;
     if (!shape)

@@ -98,7 +98,7 @@ int pyro_vm_run_handler(struct pyro_context *context, const json_t *parameters,
                         const struct pyro_observer *observer, json_t **ret_result,
                         struct pyro_error *error)
 {
-    int64_t timeout = pyro_json_integer(parameters, "timeout_seconds", 30);
+    int64_t timeout = pyro_json_integer(parameters, "timeout_seconds", 0);
     int64_t ttl = MAX(timeout + TTL_BEYOND_TIMEOUT, (int64_t)DEFAULT_TTL);
     struct pyro_new_vm_kind kind = {
         .one_shot = true, .ttl_seconds = pyro_json_integer(parameters, "ttl_seconds", ttl)};

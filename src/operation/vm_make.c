@@ -99,8 +99,8 @@ static int fill_record(struct pyro_vm_record *record, const json_t *parameters,
     *record = (struct pyro_vm_record){
         .environment = strdup(draft->environment->name),
         .state = strdup("created"),
-        .vcpu_count = pyro_json_integer(parameters, "vcpu_count", 1),
-        .mem_mib = pyro_json_integer(parameters, "mem_mib", 1024),
+        .vcpu_count = pyro_json_integer(parameters, "vcpu_count", 0),
+        .mem_mib = pyro_json_integer(parameters, "mem_mib", 0),
         .ttl_seconds = kind->ttl_seconds,
         .created_at = pyro_wall_seconds(),
         .network_enabled = pyro_json_boolean(parameters, "network", false),
@@ -164,7 +164,7 @@ static int find_guest(struct pyro_context *context, struct draft *draft, const j
                       struct pyro_error *error)
 {
     bool network = pyro_json_boolean(parameters, "network", false);
-    int64_t mem_mib = pyro_json_integer(parameters, "mem_mib", 1024);
+    int64_t mem_mib = pyro_json_integer(parameters, "mem_mib", 0);
     if (pyro_host_check(&draft->host, network, error) < 0 ||
         check_memory(&draft->host, mem_mib, error) < 0)
         return -1;

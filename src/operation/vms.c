@@ -23,7 +23,7 @@ int pyro_vm_create_handler(struct pyro_context *context, const json_t *parameter
                            struct pyro_error *error)
 {
     const struct pyro_new_vm_kind kind = {.ttl_seconds =
-                                              pyro_json_integer(parameters, "ttl_seconds", 600)};
+                                              pyro_json_integer(parameters, "ttl_seconds", 0)};
     struct pyro_new_vm vm;
     if (pyro_new_vm_make(context, parameters, &kind, observer, &vm, error) < 0)
         return -1;

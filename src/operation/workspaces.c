@@ -139,7 +139,7 @@ static int create(struct creation *creation, const json_t *parameters, json_t **
     const struct pyro_new_vm_kind kind = {.one_shot = true,
                                           .is_workspace = true,
                                           .ttl_seconds =
-                                              pyro_json_integer(parameters, "ttl_seconds", 86400)};
+                                              pyro_json_integer(parameters, "ttl_seconds", 0)};
     struct pyro_new_vm *vm = &creation->vm;
     if (!pyro_spare_take(creation->context, parameters, &kind, creation->observer, vm,
                          &creation->client) &&
