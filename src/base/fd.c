@@ -56,13 +56,8 @@ int pyro_fd_write_all_at(int fd, const void *bytes, size_t size, uint64_t offset
     return 0;
 }
 
-int pyro_file_read_at(int directory, const char *path, size_t cap, char **ret_text,
-                      size_t *ret_size)
+int pyro_fd_read_all(int fd, size_t cap, char **ret_text, size_t *ret_size)
 {
-    /* Non-blocking: somebody may have put a FIFO there. */
-    cleanup_close int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return -errno;
     size_t size = 0, capacity = 4096;
     cleanup_free char *text = malloc(capacity);
     if (!text)
@@ -91,6 +86,14 @@ int pyro_file_read_at(int directory, const char *path, size_t cap, char **ret_te
         *ret_size = size;
     *ret_text = steal_pointer(&text);
     return 0;
+}
+
+int pyro_file_read_at(int directory, const char *path, size_t cap, char **ret_text,
+                      size_t *ret_size)
+{
+    /* Non-blocking: somebody may have put a FIFO there. */
+    cleanup_close int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return fd < 0 ? -errno : pyro_fd_read_all(fd, cap, ret_text, ret_size);
 }
 
 int pyro_file_replace_at(int directory, const char *path, const void *bytes, size_t size,

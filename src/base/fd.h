@@ -17,7 +17,10 @@ int pyro_fd_write_all(int fd, const void *bytes, size_t size);
 /* The same at a place of a file. */
 int pyro_fd_write_all_at(int fd, const void *bytes, size_t size, uint64_t offset);
 
-/* Reads a whole file as NUL-terminated text. -EFBIG if larger than `cap` bytes. Caller frees. */
+/* Reads to the end, as NUL-terminated text. -EFBIG if larger than `cap` bytes. Caller frees.
+ * `ret_size` may be NULL. */
+int pyro_fd_read_all(int fd, size_t cap, char **ret_text, size_t *ret_size);
+/* The same of a file. */
 int pyro_file_read_at(int directory, const char *path, size_t cap, char **ret_text,
                       size_t *ret_size);
 

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/fd.h"
 #include "base/macros.h"
@@ -23,13 +25,21 @@ static const char *name_of(uint64_t number, char name[NAME_SIZE])
     return name;
 }
 
+/* Deeper ones, which could not be walked through, are not made; a command that lifts the limit has
+ * itself to blame. */
+static int limit_depth(int directory)
+{
+    cleanup_close int fd = openat(directory, "cgroup.max.depth", O_WRONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : pyro_fd_write_all(fd, "32", 2);
+}
+
 int pyro_cgroups_init(struct pyro_cgroups *cgroups)
 {
     *cgroups = (struct pyro_cgroups){.directory = -1};
     if (mkdir(parent, 0755) < 0 && errno != EEXIST)
         return -errno;
     cgroups->directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return cgroups->directory < 0 ? -errno : 0;
+    return cgroups->directory < 0 ? -errno : limit_depth(cgroups->directory);
 }
 
 int pyro_cgroup_create(struct pyro_cgroups *cgroups, struct pyro_cgroup *ret_cgroup)
@@ -50,12 +60,26 @@ int pyro_cgroup_create(struct pyro_cgroups *cgroups, struct pyro_cgroup *ret_cgr
     return 0;
 }
 
+/* -EXDEV for what a command has mounted there: it is no cgroup, or another command's. */
+static int open_below(int directory, const char *path, int flags)
+{
+    const struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC | O_NONBLOCK),
+                                 .resolve = RESOLVE_NO_XDEV | RESOLVE_BENEATH};
+    int fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_file(int above, const char *name, const char *file, int flags)
+{
+    char path[NAME_MAX + 32];
+    snprintf(path, sizeof(path), "%s/%s", name, file);
+    return open_below(above, path, flags);
+}
+
 int pyro_cgroup_open(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
 {
     char name[NAME_SIZE];
-    int fd = openat(cgroups->directory, name_of(cgroup->number, name),
-                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return open_below(cgroups->directory, name_of(cgroup->number, name), O_RDONLY | O_DIRECTORY);
 }
 
 /* A way through a cgroup and those below it, the lowest first. Commands are root and may make
@@ -74,14 +98,14 @@ static void walk_cgroup(struct cgroup_walk *walk, int above, const char *name, i
 
 static void walk_below(struct cgroup_walk *walk, int above, const char *name, int levels)
 {
-    int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_below(above, name, O_RDONLY | O_DIRECTORY);
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
     if (!stream) {
         pyro_cleanup_close(&fd);
         return;
     }
-    while ((entry = readdir(stream))) {
+    while (walk->visits_left > 0 && (entry = readdir(stream))) {
         bool is_own = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
         if (entry->d_type == DT_DIR && !is_own)
             walk_cgroup(walk, fd, entry->d_name, levels);
@@ -113,15 +137,15 @@ static void walk_cgroup(struct cgroup_walk *walk, int above, const char *name, i
 static int signal_members(int above, const char *name, int signal)
 {
     enum { LARGEST = 1024 * 1024 };
-    char path[NAME_MAX + sizeof("/cgroup.procs")];
     cleanup_free char *pids = NULL;
-    snprintf(path, sizeof(path), "%s/cgroup.procs", name);
-    int r = pyro_file_read_at(above, path, LARGEST, &pids, NULL);
+    cleanup_close int fd = open_file(above, name, "cgroup.procs", O_RDONLY);
+    int r = fd < 0 ? fd : pyro_fd_read_all(fd, LARGEST, &pids, NULL);
     if (r < 0)
         return r == -EOPNOTSUPP || r == -ENOENT || r == -ENODEV ? 0 : r; /* the last two: gone */
-    for (char *at = pids; *at; at += *at == '\n')
-        kill((pid_t)strtol(at, &at, 10), signal);
-    return pids[0] != '\0';
+    char *at = pids;
+    for (long pid; (pid = strtol(at, &at, 10)) > 0;)
+        kill((pid_t)pid, signal);
+    return at != pids;
 }
 
 /* 1 when there was anybody, 0, or a negative errno. */
@@ -139,7 +163,8 @@ int pyro_cgroup_signal(struct pyro_cgroups *cgroups, const struct pyro_cgroup *c
     return MIN(signal_each(cgroups, cgroup, signal), 0);
 }
 
-/* Kernels before 5.14: over and over, because a process may fork between two looks. */
+/* Kernels before 5.14 have no cgroup.kill: over and over, because a process may fork between two
+ * looks. */
 static int kill_one_by_one(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
 {
     enum { ROUNDS = 1000 };
@@ -151,12 +176,11 @@ static int kill_one_by_one(struct pyro_cgroups *cgroups, const struct pyro_cgrou
 
 int pyro_cgroup_kill(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
 {
-    cleanup_close int directory = pyro_cgroup_open(cgroups, cgroup);
-    if (directory < 0)
-        return directory;
-    cleanup_close int fd = openat(directory, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+    char name[NAME_SIZE];
+    cleanup_close int fd =
+        open_file(cgroups->directory, name_of(cgroup->number, name), "cgroup.kill", O_WRONLY);
     if (fd < 0)
-        return errno == ENOENT ? kill_one_by_one(cgroups, cgroup) : -errno;
+        return kill_one_by_one(cgroups, cgroup);
     return pyro_fd_write_all(fd, "1", 1);
 }
 
@@ -166,14 +190,24 @@ enum { EVENTS_SIZE = 64 };
 static void read_events(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup,
                         char events[EVENTS_SIZE])
 {
-    char path[NAME_SIZE + sizeof("/cgroup.events")], name[NAME_SIZE];
+    char name[NAME_SIZE];
     cleanup_free char *text = NULL;
-    snprintf(path, sizeof(path), "%s/cgroup.events", name_of(cgroup->number, name));
-    pyro_file_read_at(cgroups->directory, path, EVENTS_SIZE - 1, &text, NULL);
+    cleanup_close int fd =
+        open_file(cgroups->directory, name_of(cgroup->number, name), "cgroup.events", O_RDONLY);
+    if (fd >= 0)
+        pyro_fd_read_all(fd, EVENTS_SIZE - 1, &text, NULL);
     snprintf(events, EVENTS_SIZE, "%s", text ? text : "");
 }
 
-/* As good as new: no process, not frozen, and no cgroup below it. */
+/* Whether those below have limits, which a command may have set. */
+static bool has_controllers(const struct pyro_cgroups *cgroups)
+{
+    cleanup_free char *text = NULL;
+    return pyro_file_read_at(cgroups->directory, "cgroup.subtree_control", 4096, &text, NULL) < 0 ||
+           text[strspn(text, "\n")] != '\0';
+}
+
+/* As good as new: no process, not frozen, no cgroup below it, no limits. */
 static bool is_unused(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
 {
     char name[NAME_SIZE], events[EVENTS_SIZE];
@@ -181,7 +215,8 @@ static bool is_unused(const struct pyro_cgroups *cgroups, const struct pyro_cgro
     read_events(cgroups, cgroup, events);
     return !cgroup->is_spoiled &&
            fstatat(cgroups->directory, name_of(cgroup->number, name), &status, 0) == 0 &&
-           status.st_nlink == 2 && strcmp(events, "populated 0\nfrozen 0\n") == 0;
+           status.st_nlink == 2 && strcmp(events, "populated 0\nfrozen 0\n") == 0 &&
+           !has_controllers(cgroups);
 }
 
 bool pyro_cgroup_is_populated(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)

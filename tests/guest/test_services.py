@@ -199,8 +199,25 @@ def test_stop_reaches_cgroups_below(services):
     assert (stopped["state"], stopped["exit_code"]) == ("stopped", 5), stopped
     assert sorted(services.json("logs", "nested")["stdout"].split("\n"))[1:] == ["level 1", "level 2", "up", "up"]
     assert services.text("ls -d /sys/fs/cgroup/pyro/*/sub | wc -l").strip() == "0"
-    services.text("mkdir -p /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/sub/sub")
+    own = "C=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup); mkdir $C/sub; "
+    services.text(own + "mkdir $C/sub/sub")
     assert services.text("ls -d /sys/fs/cgroup/pyro/*/sub | wc -l").strip() == "0", "a command's neither"
+    assert "Resource temporarily" in services.text(own + "cd $C; for i in $(seq 40); do cd sub; mkdir sub 2>&1 || break; done"), "they are not made without end"
+
+
+def test_what_is_mounted_upon_a_cgroup(services):
+    """It is somebody else's: nothing there is removed, or told to end."""
+    own = "C=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup); mkdir $C/sub; "
+    services.text(own + "mkdir -p /srv/data/a/b; mount --bind /srv/data $C/sub")
+    services.text(own + "mkdir -p /srv/more/a; mount --bind /srv/more $C")
+    services.start("other", "--", "sleep", "1000")
+    services.start("mounts", "--", "sh", "-c", own + "mount --bind /sys/fs/cgroup/pyro $C/sub; exec sleep 2000")
+    services.start("hides", "--", "sh", "-c", own + "mkdir /srv/rubbish; echo x -1 0 >/srv/rubbish/cgroup.procs; mount --bind /srv/rubbish $C; exec sleep 3000")
+    wait_until(lambda: services.text("pidof sleep | wc -w").strip() == "3", 20, "all of them")
+    for name in ("mounts", "hides"):
+        assert services.json("stop", name, "--grace-seconds", 2)["state"] == "stopped"
+    assert services.json("status", "other")["state"] == "running"
+    assert services.text("ls /srv/data/a /srv/more") == "/srv/data/a:\nb\n\n/srv/more:\na\n"
 
 
 def test_what_probes_say(services):
