@@ -20,7 +20,6 @@ static const struct {
     {"workspace_logs", "stdout_path and stderr_path are files of the host with the whole"},
     {"workspace_diff", "run diff or git diff on single files with workspace_exec"},
     {"service_logs", "ask for fewer lines with tail_lines"},
-    {"shell_read", "read again from the same cursor with max_chars of at most 8000"},
 };
 
 static const char *find_rest(const struct pyro_operation *tool)
@@ -120,6 +119,7 @@ static int run(const struct pyro_mcp_options *options, const struct pyro_operati
     context->host_fd = host_fd;
     context->host_left_out = pyro_mcp_secrets;
     context->spares = options->spares;
+    context->string_max = PYRO_MCP_STRING_MAX;
     int r = pyro_operation_call(context, tool, arguments, observer, ret_result, error);
     pyro_close(context);
     return r;

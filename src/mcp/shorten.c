@@ -55,8 +55,9 @@ static int set_string(const struct shortener *how, const json_t *object, const c
     json_t *cut = shorten_text(how, json_string_value(value), size, whole_size(object, name, size));
     if (json_object_set_new(shortened, name, cut) < 0)
         return -1;
-    cleanup_free char *key = pyro_text_format("%s_truncated", name);
-    if (key && json_object_get(object, key))
+    cleanup_free char *own = pyro_text_format("%s_truncated", name);
+    const char *key = own && json_object_get(object, own) ? own : "truncated";
+    if (json_is_boolean(json_object_get(object, key)))
         return json_object_set_new(shortened, key, json_true());
     return 0;
 }

@@ -152,6 +152,7 @@ struct pyro_context {
     int host_fd;
     const char *const *host_left_out; /* names that are not read from it; NULL: none */
     struct pyro_spares *spares;       /* spare.h; borrowed, NULL: none */
+    size_t string_max; /* bytes of a result's string that the front shows; 0: any number */
 };
 
 /* Makes home and opens the store on first use. */

@@ -58,9 +58,7 @@ static int make_plain(struct reading *reading, struct pyro_error *error)
     return 0;
 }
 
-/* The record was read before: if that says it is over, all it showed is there. `known_end`: as the
- * supervisor told, or 0. */
-static int look(struct reading *reading, uint64_t known_end, struct pyro_error *error)
+static int look_once(struct reading *reading, uint64_t known_end, struct pyro_error *error)
 {
     pyro_log_part_finish(&reading->part);
     int r = pyro_log_reader_read(&reading->log, reading->cursor, window(reading), known_end,
@@ -72,6 +70,22 @@ static int look(struct reading *reading, uint64_t known_end, struct pyro_error *
         return make_plain(reading, error);
     reading->is_cut = reading->part.next < reading->part.end;
     return 0;
+}
+
+/* The record was read before: if that says it is over, all it showed is there. `known_end`: as the
+ * supervisor told, or 0. What the caller would not show whole is left for its next read: it goes on
+ * from next_cursor. */
+static int look(struct reading *reading, uint64_t known_end, struct pyro_error *error)
+{
+    const struct pyro_log_part *part = &reading->part;
+    size_t shown = reading->context->string_max;
+    int r = look_once(reading, known_end, error);
+    while (r == 0 && shown > 0 && part->size > shown && reading->most > 1) {
+        uint64_t fitting = (part->next - part->start) * shown / part->size;
+        reading->most = MAX(MIN(fitting, reading->most - 1), (uint64_t)1);
+        r = look_once(reading, known_end, error);
+    }
+    return r;
 }
 
 /* Whether there is something to tell: half a sequence is not. */

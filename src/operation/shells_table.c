@@ -129,7 +129,7 @@ static const struct pyro_field read_fields[] = {
              "more"},
     {.name = "truncated",
      .type = PYRO_TYPE_BOOLEAN,
-     .help = "Whether some are lost, or there are more than max_chars"},
+     .help = "Whether some are lost, or there are more than this read returns"},
     {0},
 };
 
@@ -149,8 +149,8 @@ const struct pyro_operation pyro_shell_read_operation = {
         "Use this to see what a shell's terminal shows, after shell_write or while a "
         "program runs. Begin at the next_cursor of the read before; wait_for_idle_ms "
         "(for example 300) waits until the output has settled, and plain leaves out "
-        "colours and control sequences. Ask for max_chars of 8000 or less: longer "
-        "output is cut in the middle. Reading takes nothing away.",
+        "colours and control sequences. What is more than fits into one answer comes with the next "
+        "read: truncated says so. Reading takes nothing away.",
     .examples = "pyro workspace shell read ws-… sh-1 --plain --wait-for-idle-ms 300\n"
                 "pyro workspace shell read ws-… sh-1 --cursor 1234 --wait-ms 10000 --json",
     .annotations = PYRO_READ_ONLY | PYRO_IDEMPOTENT,

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from conftest import BASE
+from conftest import BASE, wait_until
 from mcp_client import Client
 
 TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
@@ -87,7 +87,13 @@ def use_service(call, workspace):
          readiness={"type": "file", "path": "/tmp/up"}, **service)  # fmt: skip
     call("service_list", **workspace)
     call("service_status", **service)
-    assert call("service_logs", **service)["stdout"] == "hello\n"
+    logs = call("service_logs", **service)
+    assert logs["stdout"] == "hello\n" and not logs["truncated"]
+    call("service_start", command="seq 1 6000; sleep 100", **{**service, "service_name": "long"})
+    long = {**workspace, "service_name": "long", "all": True}
+    wait_until(lambda: call("service_logs", **long)["stdout"].endswith("\n6000\n"), 20, "all of it")
+    logs = call("service_logs", **long)
+    assert logs["truncated"] and "left out" in logs["stdout"]
     assert call("service_stop", **service)["was_running"]
     error = call.error("service_start", command="exit 3", readiness={"type": "tcp", "address": "127.0.0.1:9"}, **service)
     assert error["code"] == "service_failed" and "pyro workspace" not in str(error)
@@ -97,6 +103,16 @@ def use_shell(call, workspace):
     shell = {**workspace, "shell_id": call("shell_open", **workspace)["shell_id"]}
     call("shell_write", input="cd /tmp; echo $((6*7))", **shell)
     assert "42" in call("shell_read", wait_ms=10000, wait_for_idle_ms=500, plain=True, **shell)["output"]
+    call("shell_write", input="stty -echo; PS1=; echo rea''dy; seq 1 9000; for i in $(seq 4000); do printf 'é€😀a'; done; echo; echo en''d", **shell)
+    for plain in (False, True):  # whole, though an answer holds less
+        text, cursor = "", 0
+        while not text.endswith("\nend\r\n" if not plain else "\nend\n"):
+            part = call("shell_read", cursor=cursor, plain=plain, wait_ms=20000, **shell)
+            assert len(part["output"].encode()) <= 16384 and part["truncated"] == (part["next_cursor"] < part["end_cursor"])
+            assert part["next_cursor"] > cursor and (plain or part["next_cursor"] == cursor + len(part["output"]))
+            text, cursor = text + part["output"], part["next_cursor"]
+        lines = text[text.rindex("ready") :].split()
+        assert lines == ["ready", *map(str, range(1, 9001)), "é€😀a" * 4000, "end"]
     call("shell_signal", **shell)
     assert call("shell_close", **shell)["closed"]
 

@@ -186,6 +186,9 @@ static void test_strings(void)
     ok(strstr(text, "\n[pyro: 83616 bytes left out here; ask again]\n") != NULL, "and says so");
     ok(pyro_json_boolean(result, "stdout_truncated", false), "the flag says so too");
     is_int(strlen(pyro_json_text(result, "stderr", "")), PYRO_MCP_STRING_MAX, "what fits stays");
+    cleanup_json json_t *logs = shorten(
+        json_pack("{s:b, s:o, s:s}", "truncated", 0, "stdout", umlauts(20001), "stderr", "short"));
+    ok(pyro_json_boolean(logs, "truncated", false), "a flag for all of them says so too");
 }
 
 static void test_lists(void)

@@ -62,7 +62,7 @@ class ShellOutput(TypedDict):
     lost_chars: int
     """How many characters between the cursor that was given and `cursor` are not kept any more."""
     truncated: bool
-    """Whether some are lost, or there are more than max_chars."""
+    """Whether some are lost, or there are more than this read returns."""
 
 
 class ShellInput(TypedDict):
