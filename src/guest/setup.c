@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macros.h"
+#include "guest/console.h"
 #include "guest/identity.h"
 #include "guest/network.h"
 #include "guest/wallclock.h"
@@ -123,22 +124,32 @@ static int set_disk(const struct pyro_setup *setup)
     return 0;
 }
 
+/* A file that cannot be written, on a disk that somebody keeps: it is full, or a command has put
+ * something else there. The guest is of use all the same, for making room if for nothing else. */
+static bool may_stay(const struct pyro_setup *setup, const char *step, int r)
+{
+    if (setup->durable)
+        pyro_console_log("%s is left as it was: %s", step, strerror(-r));
+    return setup->durable;
+}
+
 /* The clock comes last, so that it is right when SETUP_DONE tells that it is. */
 static int apply(const struct pyro_setup *setup, uint64_t received_ns, const char **ret_step)
 {
     static const struct {
         const char *name;
         int (*apply)(const struct pyro_setup *setup);
+        bool is_file;
     } steps[] = {
-        {"entropy", add_entropy}, {"hostname", set_hostname},
-        {"hosts", set_hosts},     {"machine-id", set_machine_id},
-        {"network", set_network}, {"resolver", set_resolver},
+        {"entropy", add_entropy},   {"hostname", set_hostname, true},
+        {"hosts", set_hosts, true}, {"machine-id", set_machine_id, true},
+        {"network", set_network},   {"resolver", set_resolver, true},
         {"disk", set_disk},
     };
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
         *ret_step = steps[i].name;
         int r = steps[i].apply(setup);
-        if (r < 0)
+        if (r < 0 && !(steps[i].is_file && may_stay(setup, steps[i].name, r)))
             return r;
     }
     *ret_step = "clock";

@@ -165,6 +165,19 @@ def test_a_guest_that_is_killed_again_and_again_keeps_its_disk_in_order(workspac
         wait_until(lambda: not one.pyro.processes(), 10, "the end of the VM")
 
 
+def test_a_full_disk_does_not_keep_it_from_starting(workspace):
+    """Or nobody could make room. Nor does what a command has put in the place of the files that tell who the guest is."""
+    one = workspace()
+    fill = "rm /etc/hostname; mkdir /etc/hostname; seq -f '0.0.0.0 ads%g.example' 9999 >>/etc/hosts; for s in 1G 64M 1M 4K; do i=0; while fallocate -l $s /root/$s.$i; do i=$((i + 1)); done; done 2>/dev/null; df / | tail -1"
+    assert b"100%" in one.exec("sh", "-c", fill, timeout=120).stdout
+    one.exec("sh", "-c", "sync; echo b >/proc/sysrq-trigger; sleep 100")
+    wait_until(lambda: one.json("status")["state"] != "started", 20, "the end of the guest")
+    ended = one.exec("sh", "-c", "hostname; ls -d /etc/hostname; grep -c ads /etc/hosts; rm /root/*; df / | tail -1")
+    assert ended.returncode == 0, ended.stderr
+    assert b"\n/etc/hostname\n9999\n" in ended.stdout and b"100%" not in ended.stdout
+    assert ended.stdout.startswith(one.vm_id[:6].encode())
+
+
 def test_a_supervisor_that_dies(workspace):
     one = workspace()
     one.exec("sh", "-c", "echo kept > file; sync")
