@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -133,13 +134,25 @@ static void launch_program(struct pyro_launch *launch, const char *pwd)
         errno = ENOENT;
 }
 
+/* The timer ends with exec: timer_create(2). */
+static void limit_time(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    const struct itimerspec limit = {.it_value.tv_sec = PYRO_LAUNCH_LIMIT_MS / 1000};
+    timer_t timer;
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) == 0)
+        timer_settime(timer, 0, &limit, NULL);
+}
+
 void pyro_child_run(struct pyro_launch *launch)
 {
+    limit_time();
     become_process(launch);
     const char *pwd = enter(launch);
-    if (pwd)
+    if (pwd) {
+        launch->failure.step = PYRO_LAUNCH_PROGRAM;
         launch_program(launch, pwd);
-    launch->failure = (struct pyro_launch_failure){
-        .step = pwd ? PYRO_LAUNCH_PROGRAM : PYRO_LAUNCH_DIRECTORY, .error = errno};
+    }
+    launch->failure.error = errno;
     _exit(127);
 }

@@ -4,11 +4,15 @@
 
 #include "wire/message.h"
 
-/* What it could not do. */
+/* What it could not do, or is about to. */
 enum pyro_launch_step {
     PYRO_LAUNCH_DIRECTORY,
     PYRO_LAUNCH_PROGRAM,
 };
+
+/* The agent waits until the program is executed, so a file system that does not answer is not
+ * waited for any longer, by SIGKILL: less than the supervisor waits for the agent. */
+enum { PYRO_LAUNCH_LIMIT_MS = 8000 };
 
 struct pyro_launch_failure {
     enum pyro_launch_step step;

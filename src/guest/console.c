@@ -25,8 +25,8 @@ static void log_line(const char *format, va_list arguments)
         return;
     size_t end = start + MIN((size_t)length, sizeof(line) - start - 2);
     line[end++] = '\n';
-    cleanup_close int fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
+    cleanup_close int fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || !isatty(fd) || fcntl(fd, F_SETFL, 0) < 0) /* somebody may have put a FIFO there */
         return;
     pyro_fd_write_all(fd, line, end);
     tcdrain(fd); /* what is still in the driver at power-off is lost */

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/macros.h"
 
@@ -87,7 +89,7 @@ int pyro_spawn_prepare(int cgroup, struct pyro_spawn *ret_spawn)
 {
     struct pyro_spawn spawn = PYRO_SPAWN_NONE;
     spawn.cgroup = cgroup;
-    spawn.theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    spawn.theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* or a FIFO by now */
     int r = spawn.theirs[0] < 0 ? -errno : 0;
     for (int i = STDOUT_FILENO; i <= STDERR_FILENO && r == 0; i++)
         r = open_pipe(&spawn.streams[i], &spawn.theirs[i], &spawn.streams[i]);
@@ -147,10 +149,18 @@ int pyro_spawn_open_terminal(struct pyro_spawn *spawn, const struct pyro_termina
     return r < 0 ? r : copy_fd(spawn->streams[STDOUT_FILENO], &spawn->streams[STDIN_FILENO]);
 }
 
+static bool was_killed(pid_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+}
+
 int pyro_spawn_run(struct pyro_spawn *spawn, const struct pyro_exec *exec,
                    struct pyro_launch_failure *ret_failure)
 {
     struct pyro_launch launch = {.exec = exec};
+    uint64_t begun_ms = pyro_now_ms();
     for (int i = 0; i < 3; i++)
         launch.streams[i] = spawn->theirs[i];
     pid_t pid = vfork_into(spawn->cgroup, &launch);
@@ -159,6 +169,8 @@ int pyro_spawn_run(struct pyro_spawn *spawn, const struct pyro_exec *exec,
     if (pid < 0)
         return (int)pid;
     spawn->pid = pid;
+    if (pyro_now_ms() - begun_ms >= PYRO_LAUNCH_LIMIT_MS && was_killed(pid))
+        launch.failure.error = ETIMEDOUT;
     *ret_failure = launch.failure;
     return launch.failure.error ? -ECANCELED : 0;
 }

@@ -123,6 +123,8 @@ static int fail(const struct start *start, const json_t *answer, struct pyro_err
     cleanup_free char *shown = pyro_text_to_utf8(said, strlen(said), NULL);
     pyro_error_set(error, PYRO_ERROR_SERVICE_FAILED, "the service %s failed: %s%s", start->name,
                    pyro_json_text(record, "stop_reason", "it ended"), shown ? shown : "");
+    if (pyro_json_text(answer, "field", NULL))
+        pyro_error_field(error, pyro_json_text(answer, "field", NULL));
     bool went_away = pyro_json_boolean(answer, "by_itself", false) &&
                      pyro_json_integer(record, "exit_code", -1) == 0;
     return pyro_error_hint(error, "%s; `pyro workspace service logs %s %s` shows all it wrote",

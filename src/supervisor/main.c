@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -207,6 +208,16 @@ static void report(int client, const struct pyro_error *error)
     pyro_buffer_finish(&out);
 }
 
+/* A service has three, a client one: the usual 1024 are not enough for as many as are let in. */
+static void raise_descriptors(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = MAX(files.rlim_cur, MIN(files.rlim_max, (rlim_t)8192));
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 6 && argc != 8) {
@@ -218,6 +229,7 @@ int main(int argc, char **argv)
     /* Of the bundle, the environment and the template: held until the end. */
     const int locks[] = {atoi(argv[4]), atoi(argv[5]), argc == 8 ? atoi(argv[7]) : -1};
     become_daemon();
+    raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
     fcntl(client, F_SETFD, FD_CLOEXEC);
     for (size_t i = 0; i < ARRAY_SIZE(locks); i++)

@@ -254,6 +254,14 @@ static bool is_same_user(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
 }
 
+unsigned serve_busy_count(const struct supervisor *supervisor)
+{
+    unsigned count = 0;
+    for (const struct client *client = supervisor->clients; client; client = client->next)
+        count += !is_resting(client);
+    return count;
+}
+
 void serve_answered(struct client *client)
 {
     client->unanswered--;
@@ -282,8 +290,23 @@ static bool make_room(struct supervisor *supervisor)
     return supervisor->client_count < CLIENTS_MAX;
 }
 
+/* One that gave up while it waited for its place: what it asked for is not to be done any more. */
+static bool has_left(int fd)
+{
+    struct pollfd polled = {.fd = fd, .events = POLLRDHUP};
+    return poll(&polled, 1, 0) > 0 && polled.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+static void listen_again(struct pyro_timer *timer)
+{
+    struct supervisor *supervisor = timer->userdata;
+    if (supervisor->listener.loop)
+        pyro_source_set(&supervisor->listener, EPOLLIN);
+}
+
 static void incoming(struct pyro_source *source, uint32_t events)
 {
+    enum { PAUSE_MS = 1000 };
     struct supervisor *supervisor = source->userdata;
     (void)events;
     if (supervisor->client_count >= CLIENTS_MAX && !make_room(supervisor)) {
@@ -291,12 +314,15 @@ static void incoming(struct pyro_source *source, uint32_t events)
         return;
     }
     int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    /* Without a descriptor for it, the client would go on knocking: hear it when one is free. */
-    if (fd < 0 && errno == EMFILE && supervisor->client_count > 0)
-        pyro_source_set(source, 0);
+    if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        pyro_source_set(source,
+                        0); /* no descriptor or memory for it, and it would go on knocking */
+        pyro_timer_start(&supervisor->loop, &supervisor->listening, PAUSE_MS, listen_again,
+                         supervisor);
+    }
     if (fd < 0)
         return;
-    if (!is_same_user(fd)) {
+    if (!is_same_user(fd) || has_left(fd)) {
         close(fd);
         return;
     }
@@ -337,6 +363,7 @@ static void close_listener(struct supervisor *supervisor)
     if (!supervisor->listener.loop)
         return;
     pyro_source_remove(&supervisor->listener);
+    pyro_timer_stop(&supervisor->listening);
     while (supervisor->client_count < CLIENTS_MAX &&
            (fd = accept4(supervisor->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
         if (is_same_user(fd))

@@ -63,10 +63,13 @@ static void note_end(struct session *session, const struct pyro_exited *exited)
     const char *state = session->ending == SESSION_STOPS ? "stopped"
                         : was_ready                      ? "exited"
                                                          : "failed";
-    char how[256], reason[SESSION_WORDS_SIZE];
+    char how[256], reason[SESSION_WORDS_SIZE + 64];
     describe_exit(exited, how, sizeof(how));
-    snprintf(reason, sizeof(reason), "%s: %s",
-             was_ready ? "it ended by itself" : "it ended before it was ready", how);
+    if (exited->kind == PYRO_EXIT_UNSTARTED && *session->said)
+        snprintf(reason, sizeof(reason), "it could not be started: %s", session_said(session));
+    else
+        snprintf(reason, sizeof(reason), "%s: %s",
+                 was_ready ? "it ended by itself" : "it ended before it was ready", how);
     session_set(session, "exit_code", json_integer(pyro_exited_status(exited)));
     session_set(session, "state", json_string(state));
     session_set(session, "stop_reason",
@@ -100,6 +103,8 @@ static void started(void *userdata, uint32_t pid)
 static bool output(void *userdata, enum pyro_channel channel, const uint8_t *bytes, uint32_t size)
 {
     struct session *session = userdata;
+    if (channel == PYRO_CHANNEL_STDERR && !session_was_started(session))
+        session_note(session, bytes, size);
     pyro_log_write(&session->logs[channel == PYRO_CHANNEL_STDERR], bytes, size);
     session_answer(session, WAIT_OUTPUT, NULL);
     return true;

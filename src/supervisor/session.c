@@ -144,18 +144,34 @@ void session_set(struct session *session, const char *key, json_t *value)
     json_object_set_new(session->record, key, value);
 }
 
-/* The block that the old one lies in is there, even when there is no room for another. */
-static int write_in_place(const struct session *session)
+static int overwrite(int fd, const json_t *record)
 {
-    cleanup_free char *text = json_dumps(session->record, JSON_COMPACT);
-    cleanup_close int fd =
-        openat(session->directory, "record.json", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_free char *text = json_dumps(record, JSON_COMPACT);
+    off_t size = text ? (off_t)strlen(text) : 0;
     if (!text)
         return -ENOMEM;
+    int r = -posix_fallocate(fd, 0, size); /* before anything of the old one is lost */
+    if (r == 0)
+        r = pyro_fd_write_all_at(fd, text, (size_t)size, 0);
+    return r == 0 && ftruncate(fd, size) < 0 ? -errno : r;
+}
+
+/* The blocks that the old one lies in are there, even when there is no room for others: should they
+ * not be enough, without what is only for people to read. */
+static int write_in_place(const struct session *session)
+{
+    cleanup_close int fd =
+        openat(session->directory, "record.json", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -errno;
-    int r = pyro_fd_write_all(fd, text, strlen(text));
-    return r == 0 && ftruncate(fd, (off_t)strlen(text)) < 0 ? -errno : r;
+    int r = overwrite(fd, session->record);
+    cleanup_json json_t *shorter = r == -ENOSPC || r == -EDQUOT ? json_copy(session->record) : NULL;
+    if (!shorter)
+        return r;
+    if (json_object_get(shorter, "command"))
+        json_object_set_new(shorter, "command", json_string("…"));
+    json_object_del(shorter, "readiness");
+    return overwrite(fd, shorter);
 }
 
 int session_write(struct session *session)
@@ -194,8 +210,9 @@ struct waiter *session_wait(struct session *session, const struct ask *ask, enum
 static json_t *describe(const struct session *session, enum wait_kind kind)
 {
     if (kind != WAIT_OUTPUT)
-        return json_pack("{s:O, s:b, s:b}", "record", session->record, "was_running", 1,
-                         "by_itself", session->ending == SESSION_GOES_ON);
+        return json_pack("{s:O, s:b, s:b, s:s*}", "record", session->record, "was_running", 1,
+                         "by_itself", session->ending == SESSION_GOES_ON, "field",
+                         session_refused_field(session));
     if (!session || !pyro_session_is_running(session->record))
         return json_object();
     return json_pack("{s:[I, I]}", "positions", (json_int_t)session->logs[0].position,
@@ -225,6 +242,26 @@ void session_note(struct session *session, const uint8_t *bytes, uint32_t size)
     for (uint32_t i = 0; i < size && used < sizeof(session->said) - 1 && bytes[i] != '\n'; i++)
         session->said[used++] = bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '?';
     session->said[used] = '\0';
+}
+
+const char *session_said(const struct session *session)
+{
+    size_t prefix = strlen(PYRO_SAID);
+    return session->said + (strncmp(session->said, PYRO_SAID, prefix) == 0 ? prefix : 0);
+}
+
+bool session_was_started(const struct session *session)
+{
+    return json_is_integer(json_object_get(session->record, "pid"));
+}
+
+const char *session_refused_field(const struct session *session)
+{
+    if (session_was_started(session) || !*session->said)
+        return NULL;
+    return strncmp(session->said, PYRO_SAID_DIRECTORY, strlen(PYRO_SAID_DIRECTORY)) == 0
+               ? "cwd"
+               : "command";
 }
 
 static void watched_enough(struct pyro_timer *timer)
@@ -259,6 +296,11 @@ int session_watch(const struct ask *ask, struct pyro_error *error)
     if (!session || has_news(session, json_object_get(ask->request, "positions"))) {
         request_answer(ask->client, ask->stream, describe(session, WAIT_OUTPUT));
         return 0;
+    }
+    if (serve_busy_count(session->supervisor) > WATCHING_MAX) {
+        pyro_error_set(error, PYRO_ERROR_WRONG_STATE,
+                       "%d clients wait already for what services and shells show", WATCHING_MAX);
+        return pyro_error_hint(error, "end some of those that follow or wait");
     }
     struct waiter *waiter = session_wait(session, ask, WAIT_OUTPUT, error);
     if (!waiter)

@@ -94,6 +94,12 @@ struct waiter *session_wait(struct session *session, const struct ask *ask, enum
 void session_answer(struct session *session, enum wait_kind kind, const struct pyro_error *error);
 /* What the guest says of it, one line at most, made harmless for whoever shows it. */
 void session_note(struct session *session, const uint8_t *bytes, uint32_t size);
+/* All of that, without the agent's name before it. */
+const char *session_said(const struct session *session);
+/* Whether the guest said so. */
+bool session_was_started(const struct session *session);
+/* The parameter for which it could not be, as the guest says, or NULL. */
+const char *session_refused_field(const struct session *session);
 /* The grace begins that ends with KILL. The second time it may only become shorter. `why` as in the
  * record. */
 void session_begin_grace(struct session *session, enum session_ending ending, uint32_t grace_ms,

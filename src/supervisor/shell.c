@@ -79,13 +79,11 @@ static void writable(void *userdata, uint32_t bytes)
 static void fail_start(struct session *session)
 {
     struct pyro_error error;
-    const char *said = session->said;
-    if (strncmp(said, PYRO_SAID, strlen(PYRO_SAID)) == 0)
-        said += strlen(PYRO_SAID);
+    const char *said = session_said(session), *field = session_refused_field(session);
     pyro_error_set(&error, PYRO_ERROR_INVALID_PARAMETER, "cannot open a shell: %s",
                    *said ? said : "it could not be started");
-    if (strncmp(session->said, PYRO_SAID_DIRECTORY, strlen(PYRO_SAID_DIRECTORY)) == 0)
-        pyro_error_field(&error, "cwd");
+    if (field && strcmp(field, "cwd") == 0)
+        pyro_error_field(&error, field);
     session_answer(session, WAIT_START, &error);
     session_discard(session);
 }
@@ -93,8 +91,7 @@ static void fail_start(struct session *session)
 /* As far as anybody has seen: a guest that says so of one that was in use takes back nothing. */
 static bool has_begun(const struct session *session)
 {
-    return json_is_integer(json_object_get(session->record, "pid")) ||
-           session->logs[0].position > 0;
+    return session_was_started(session) || session->logs[0].position > 0;
 }
 
 static void ended(void *userdata, const struct pyro_exited *exited)
@@ -128,7 +125,7 @@ static int choose_name(const struct supervisor *supervisor, char name[PYRO_SESSI
         return pyro_error_no_memory(error);
     json_array_foreach(names, index, given)
     {
-        if (sscanf(json_string_value(given), "sh-%u", &number) == 1)
+        if (sscanf(json_string_value(given), "sh-%9u", &number) == 1)
             last = MAX(last, number);
     }
     snprintf(name, PYRO_SESSION_NAME_SIZE, "sh-%u", last + 1);

@@ -39,6 +39,7 @@ enum {
     KILL_GRACE_MS = 10 * 1000, /* for the agent to report a killed command's end */
     KILL_LIMIT_MS = 30 * 1000, /* the same, while it has other things to say */
     CLIENTS_MAX = 64,
+    WATCHING_MAX = CLIENTS_MAX - 8, /* busy clients, for one more that only looks on */
     COMMANDS_MAX = 1024,
     OUTGOING_MAX =
         16 * 1024 * 1024, /* the windows of many commands; who is behind more is cut off */
@@ -167,6 +168,7 @@ struct supervisor {
 
     /* serve.c */
     struct pyro_source listener;
+    struct pyro_timer listening; /* runs while nobody can be heard for want of descriptors */
     struct client *clients;
     unsigned client_count;
     int owner_fd; /* of the owner that was dropped, -1: none */
@@ -245,6 +247,8 @@ void serve_state(struct supervisor *supervisor); /* tells all clients the state,
 /* Sends what was queued. `queued` is what queueing it returned: a client that leaves so much unread
  * that nothing more fits is cut off, rather than told half of it. */
 void serve_send(struct client *client, int queued);
+/* How many have something going on: none of those that only keep their place. */
+unsigned serve_busy_count(const struct supervisor *supervisor);
 /* One of its requests was: when it has all its answers, others may have its place. */
 void serve_answered(struct client *client);
 

@@ -110,7 +110,9 @@ def test_one_that_does_not_come_up_leaves_nothing(services):
     assert ".REASON" in told["message"], "of a long answer the end is kept"
     missing = services.error("start", "missing", "--ready-tcp", "localhost:80", "--", "/no/such/program")
     assert "could not be started" in missing["message"] and services.json("status", "missing")["exit_code"] == 127
-    assert "working directory" in services.error("start", "lost", "--cwd", "nowhere", "--", "true")["message"]
+    assert missing["field"] == "command" and "could not be started: /no/such/program: No such file" in missing["message"]
+    lost = services.error("start", "lost", "--cwd", "nowhere", "--", "true")
+    assert lost["field"] == "cwd" and "could not be started: working directory /workspace/nowhere: No such file" in lost["message"]
     assert services.counts() == (5, 0)
 
 
@@ -203,6 +205,22 @@ def test_stop_reaches_cgroups_below(services):
     services.text(own + "mkdir $C/sub/sub")
     assert services.text("ls -d /sys/fs/cgroup/pyro/*/sub | wc -l").strip() == "0", "a command's neither"
     assert "Resource temporarily" in services.text(own + "cd $C; for i in $(seq 40); do cd sub; mkdir sub 2>&1 || break; done"), "they are not made without end"
+
+
+# A file system that never answers, as sshfs or NFS without a network.
+HUNG = """use Fcntl; sysopen(F, "/dev/fuse", O_RDWR) or die; my $fd = fileno F; my ($name, $at) = ("fuse", "/mnt");
+my $options = "fd=$fd,rootmode=40000,user_id=0,group_id=0";
+syscall(165, $name, $at, $name, 0, $options) == 0 or die; $| = 1; print "mounted\\n"; sleep 1000"""  # mount(2)
+
+
+def test_what_hangs_in_a_guest_does_not_take_the_workspace(services):
+    services.text("modprobe fuse")
+    services.start("hung", "--", "perl", "-e", HUNG)
+    wait_until(lambda: services.json("logs", "hung")["stdout"] == "mounted\n", 20, "the file system")
+    told = services.one.run("exec", "--timeout-seconds", 1, "--", "/mnt/program")
+    assert told.returncode == 126 and b"/mnt/program: Operation timed out" in told.stderr
+    services.text("rm /dev/null; mkfifo /dev/null")
+    assert services.json("status", "hung")["state"] == "running" and services.one.exec("echo", "alive").stdout == b"alive\n"
 
 
 def test_what_is_mounted_upon_a_cgroup(services):

@@ -108,7 +108,8 @@ static void turn(void)
         ;
 }
 
-static void ask_with(int client, const char *request, const void *attached, size_t size)
+/* Without a turn of the supervisor. */
+static void send_request(int client, const char *request, const void *attached, size_t size)
 {
     struct pyro_buffer out;
     pyro_buffer_init(&out, 4 * PYRO_FRAME_SIZE_MAX);
@@ -119,6 +120,11 @@ static void ask_with(int client, const char *request, const void *attached, size
         pyro_buffer_write(&out, client) < 0)
         exit(1);
     pyro_buffer_finish(&out);
+}
+
+static void ask_with(int client, const char *request, const void *attached, size_t size)
+{
+    send_request(client, request, attached, size);
     turn();
 }
 
@@ -407,14 +413,33 @@ static void test_last_words_of_a_probe(void)
     turn();
 }
 
+static void test_many_watchers(void)
+{
+    static const char watch[] = "{\"request\": \"shell_watch\", \"name\": \"sh-5\", "
+                                "\"positions\": [2], \"wait_ms\": 100000}";
+    int clients[WATCHING_MAX + 2];
+    open_shell(clients[0] = connect_client());
+    say_started(0);
+    say_shown("$ ");
+    ok(is_answered(clients[0], "record"), "a shell is open");
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+        ask(i ? clients[i] = connect_client() : clients[0], watch);
+    ok(!answer(clients[WATCHING_MAX - 1]), "many may watch it");
+    ok(is_told(clients[WATCHING_MAX + 1], "clients wait already", ""), "there is room for others");
+    say_exited(0, PYRO_EXIT_SIGNAL, 1);
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+        close(clients[i]);
+    turn();
+}
+
 static void test_what_no_terminal_has(void)
 {
     static const char *const wrong[] = {
-        "{\"request\": \"shell_resize\", \"name\": \"sh-5\", \"cols\": -1, \"rows\": 24}",
-        "{\"request\": \"shell_resize\", \"name\": \"sh-5\", \"cols\": 80, \"rows\": 0}",
-        "{\"request\": \"shell_resize\", \"name\": \"sh-5\", \"cols\": 5000, \"rows\": 24}",
-        "{\"request\": \"shell_signal\", \"name\": \"sh-5\", \"signal\": 0}",
-        "{\"request\": \"shell_signal\", \"name\": \"sh-5\", \"signal\": 65}"};
+        "{\"request\": \"shell_resize\", \"name\": \"sh-6\", \"cols\": -1, \"rows\": 24}",
+        "{\"request\": \"shell_resize\", \"name\": \"sh-6\", \"cols\": 80, \"rows\": 0}",
+        "{\"request\": \"shell_resize\", \"name\": \"sh-6\", \"cols\": 5000, \"rows\": 24}",
+        "{\"request\": \"shell_signal\", \"name\": \"sh-6\", \"signal\": 0}",
+        "{\"request\": \"shell_signal\", \"name\": \"sh-6\", \"signal\": 65}"};
     int client = connect_client();
     open_shell(client);
     say_started(0);
@@ -498,14 +523,17 @@ static void test_room(void)
              supervisor.directory);
     if (connect(late, (struct sockaddr *)&address, sizeof(address)) < 0)
         exit(1);
-    struct pyro_buffer out;
-    pyro_buffer_init(&out, PYRO_FRAME_SIZE_MAX);
-    pyro_frame_append(&out, PYRO_FRAME_REQUEST, PYRO_CHANNEL_NONE, 1, watch, strlen(watch));
-    pyro_buffer_write(&out, clients[0]);
-    pyro_buffer_finish(&out);
+    send_request(clients[0], watch, NULL, 0);
     supervisor.listener.callback(&supervisor.listener, 0);
     is_int(before, PLACES, "all places are taken");
     is_int(supervisor.client_count, PLACES, "one that rests makes room for another");
+    int gone = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connect(gone, (struct sockaddr *)&address, sizeof(address)) < 0)
+        exit(1);
+    send_request(gone, "{\"request\": \"shell_close\", \"name\": \"sh-4\"}", NULL, 0);
+    close(gone);
+    supervisor.listener.callback(&supervisor.listener, 0);
+    is_int(supervisor.sessions->ending, SESSION_GOES_ON, "who has gone meanwhile is not heard");
     ok(supervisor.listener.events != 0, "who comes later is heard");
     for (int i = 0; i < PLACES; i++)
         close(clients[i]);
@@ -528,6 +556,7 @@ int main(void)
     test_last_words_of_a_probe();
     test_input();
     test_room();
+    test_many_watchers();
     test_what_no_terminal_has();
     test_lost();
     serve_close(&supervisor);
