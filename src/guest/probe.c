@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -141,13 +142,28 @@ uint64_t pyro_probe_look_by(uint64_t begun_ms, uint64_t deadline_ms, uint64_t mo
 }
 
 /* A name server that does not answer keeps a look for as long as it likes. */
+static char given_up[PYRO_PROBE_ANSWER_SIZE];
+
 static void give_up(int signal)
 {
-    static const char line[] = "not ready in time: its last look did not end\n";
     (void)signal;
-    ssize_t ignored = write(STDERR_FILENO, line, sizeof(line) - 1);
+    ssize_t ignored = write(STDERR_FILENO, given_up, strlen(given_up));
     (void)ignored;
     _exit(1);
+}
+
+static void limit_time(const char *target, uint64_t limit_ms)
+{
+    enum { LAST_LOOK_MS = 500 };
+    uint64_t ms = limit_ms + LAST_LOOK_MS;
+    const struct itimerval timer = {
+        .it_value = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)}};
+    snprintf(given_up, sizeof(given_up),
+             "not ready after %llu ms: the last look at %.300s took "
+             "too long\n",
+             (unsigned long long)limit_ms, target);
+    signal(SIGALRM, give_up);
+    setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 uint64_t pyro_probe_pause_ms(uint64_t begun_ms, uint64_t interval_ms, uint64_t now_ms,
@@ -174,8 +190,7 @@ int pyro_probe(char *const *words)
     if (type == ARRAY_SIZE(types))
         return pyro_own_say("there is no probe %s", words[0]);
     uint64_t most = types[type].most_ms;
-    signal(SIGALRM, give_up);
-    alarm((unsigned)MIN(limit / 1000 + 2, (uint64_t)UINT_MAX));
+    limit_time(words[1], limit);
     for (;;) {
         uint64_t begun = pyro_now_ms();
         uint64_t look_by = pyro_probe_look_by(begun, deadline, most);

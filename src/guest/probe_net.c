@@ -1,6 +1,7 @@
 #include "guest/probe_net.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -30,6 +31,17 @@ static int wait_for(int fd, short events, uint64_t deadline_ms)
     }
 }
 
+/* That nobody answered is news if there was time to, or else if nothing is known yet. */
+static void tell_silence(const char *what, uint64_t begun_ms, uint64_t deadline_ms,
+                         char *ret_answer)
+{
+    enum { ENOUGH_MS = 1000 };
+    uint64_t waited_ms = deadline_ms - MIN(begun_ms, deadline_ms);
+    if (waited_ms >= ENOUGH_MS || *ret_answer == '\0')
+        snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: no answer within %" PRIu64 " ms", what,
+                 waited_ms);
+}
+
 /* A connected socket, or a negative errno. */
 static int connect_one(const struct addrinfo *address, uint64_t deadline_ms)
 {
@@ -56,6 +68,7 @@ static int connect_to(const struct pyro_endpoint *to, uint64_t deadline_ms, char
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found;
+    uint64_t begun_ms = pyro_now_ms();
     int r = getaddrinfo(to->host, to->port, &hints, &found);
     if (r != 0) {
         snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: %s", to->host, gai_strerror(r));
@@ -67,9 +80,12 @@ static int connect_to(const struct pyro_endpoint *to, uint64_t deadline_ms, char
     freeaddrinfo(found);
     if (fd >= 0)
         return fd;
-    if (fd != -ETIMEDOUT || *ret_answer == '\0') /* else an earlier look has told more */
-        snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s port %s: %s", to->host, to->port,
-                 strerror(-fd));
+    char what[sizeof(to->host) + sizeof(to->port) + 8];
+    snprintf(what, sizeof(what), "%s port %s", to->host, to->port);
+    if (fd == -ETIMEDOUT)
+        tell_silence(what, begun_ms, deadline_ms, ret_answer);
+    else
+        snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: %s", what, strerror(-fd));
     return -1;
 }
 
@@ -122,6 +138,7 @@ int pyro_probe_http(const char *text, uint64_t deadline_ms, char ret_answer[PYRO
         snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s is not http://HOST[:PORT]/PATH", text);
         return -1;
     }
+    uint64_t begun_ms = pyro_now_ms();
     cleanup_close int fd = connect_to(&url.endpoint, deadline_ms, ret_answer);
     if (fd < 0)
         return -1;
@@ -130,9 +147,11 @@ int pyro_probe_http(const char *text, uint64_t deadline_ms, char ret_answer[PYRO
         return 0;
     if (status == -EBADMSG)
         snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: the answer is no HTTP", text);
-    else if (status < 0 && (status != -ETIMEDOUT || *ret_answer == '\0'))
+    else if (status == -ETIMEDOUT)
+        tell_silence(text, begun_ms, deadline_ms, ret_answer);
+    else if (status < 0)
         snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: %s", text, strerror(-status));
-    else if (status >= 0)
+    else
         snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s answers with status %d", text, status);
     return -1;
 }

@@ -1,4 +1,6 @@
 /* What a service wrote: its end, all that is kept, or what comes from now on. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -15,6 +17,8 @@ struct reading {
     const struct pyro_observer *observer;
     uint64_t positions[ARRAY_SIZE(streams)], ends[ARRAY_SIZE(streams)];
     bool truncated;
+    bool follows;
+    bool is_in_line[ARRAY_SIZE(streams)]; /* what was shown last ends in one that may go on */
 };
 
 static int fail_read(int r, struct pyro_error *error)
@@ -40,16 +44,32 @@ static int find_range(struct reading *reading, const json_t *parameters, struct 
     return 0;
 }
 
-static int show(const struct reading *reading, size_t stream, const struct pyro_log_part *part,
+static int show(struct reading *reading, size_t stream, const char *text, size_t size,
                 struct pyro_error *error)
 {
     const struct pyro_observer *observer = reading->observer;
-    if (!observer || !observer->output || part->size == 0)
+    if (!observer || !observer->output || size == 0)
         return 0;
-    if (observer->output(observer->userdata, stream ? PYRO_STDERR : PYRO_STDOUT, part->text,
-                         part->size) != 0)
+    if (observer->output(observer->userdata, stream ? PYRO_STDERR : PYRO_STDOUT, text, size) != 0)
         return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
+    reading->is_in_line[stream] = text[size - 1] != '\n';
     return 0;
+}
+
+/* Who follows is told what was gone before it came to it, and goes on with a whole line. */
+static int show_part(struct reading *reading, size_t stream, const struct pyro_log_part *part,
+                     uint64_t lost, struct pyro_error *error)
+{
+    char line[80];
+    if (lost == 0 || !reading->follows || part->size == 0)
+        return show(reading, stream, part->text, part->size, error);
+    const char *end = memchr(part->text, '\n', part->size);
+    size_t cut = end ? (size_t)(end + 1 - part->text) : 0;
+    int size = snprintf(line, sizeof(line), "%s[pyro: %" PRIu64 " bytes are not kept any more]\n",
+                        reading->is_in_line[stream] ? "\n" : "", lost + cut);
+    if (show(reading, stream, line, (size_t)size, error) < 0)
+        return -1;
+    return show(reading, stream, part->text + cut, part->size - cut, error);
 }
 
 /* One stream up to its end, added to `text` unless that is NULL. Gaps are passed over. */
@@ -66,10 +86,11 @@ static int read_stream(struct reading *reading, size_t stream, struct pyro_buffe
                           end - MIN(end, *position), &part);
         if (r < 0)
             return fail_read(r, error);
-        reading->truncated |= part.start > *position;
+        uint64_t lost = part.start - MIN(part.start, *position);
+        reading->truncated |= lost > 0;
         *position = part.next;
         more = part.next < MIN(part.end, end);
-        r = show(reading, stream, &part, error);
+        r = show_part(reading, stream, &part, lost, error);
         if (r == 0 && text && pyro_buffer_append(text, part.text, part.size) < 0)
             r = pyro_error_no_memory(error);
         pyro_log_part_finish(&part);
@@ -149,15 +170,16 @@ static int check_follow(const struct reading *reading, struct pyro_error *error)
 
 PYRO_HANDLER(service_logs)
 {
-    struct reading reading = {.context = context, .observer = observer};
-    bool follows = pyro_json_boolean(parameters, "follow", false);
-    int r = follows ? check_follow(&reading, error) : 0;
+    struct reading reading = {.context = context,
+                              .observer = observer,
+                              .follows = pyro_json_boolean(parameters, "follow", false)};
+    int r = reading.follows ? check_follow(&reading, error) : 0;
     if (r < 0)
         return r;
     r = pyro_session_find(context, parameters, PYRO_SESSION_SERVICE, &reading.session, error);
     if (r == 0)
         r = find_range(&reading, parameters, error);
-    if (r == 0 && follows)
+    if (r == 0 && reading.follows)
         r = follow(&reading, error);
     if (r == 0)
         r = answer(&reading, parameters, ret_result, error);

@@ -257,6 +257,11 @@ def test_what_probes_say(services):
     for flag, target in (("--ready-tcp", "127.0.0.1:99999"), ("--ready-tcp", "127.0.0.1:0"), ("--ready-tcp", ":80"), ("--ready-tcp", "[::1]]:80"), ("--ready-tcp", "a b:80"), ("--ready-http", "http://"),
                          ("--ready-http", "http://a:80a/"), ("--ready-http", "http://user:pw@a/"), ("--ready-http", "http://a/x y")):  # fmt: skip
         assert services.error("start", "x", flag, target, "--", "true")["field"] == "readiness", target
+    silent = "use IO::Socket::INET; my $s = IO::Socket::INET->new(Listen => 20, LocalPort => 8014, ReuseAddr => 1); my @l; push @l, $s->accept while 1"
+    told = services.error("start", "silent", "--ready-http", "http://127.0.0.1:8014/", "--ready-timeout-seconds", 3, "--", "perl", "-e", silent)
+    assert "8014/: no answer within" in told["message"], "not what was seen before it listened"
+    told = services.error("start", "unnamed", "--ready-tcp", "nosuch.host:80", *limits, "--", "sleep", "1000")
+    assert "nosuch.host" in told["message"]
     six = services.error("start", "six", "--ready-tcp", "[::1]:8013", *limits, "--", "sleep", "1000")
     assert "::1 port 8013" in six["message"], six
 
@@ -273,6 +278,22 @@ def test_a_name_that_is_started_anew_while_it_is_followed(services):
     follower.send_signal(signal.SIGCONT)
     out, _ = follower.communicate(timeout=30)
     assert follower.returncode == 0 and out == b""
+
+
+def test_a_follower_that_is_too_slow(services):
+    """It hears how much went by, and goes on with a whole line."""
+    services.start("fast", "--", "sh", "-c", "seq 1 1000; until [ -e /tmp/go ]; do sleep 0.1; done; seq 1001 3000000; echo end")
+    follower = services.one.pyro.popen("workspace", "service", "logs", services.one.id, "fast", "--follow", "--tail-lines", "1000")
+    assert [follower.stdout.readline() for _ in range(1000)] == [b"%d\n" % i for i in range(1, 1001)]
+    follower.send_signal(signal.SIGSTOP)
+    services.text("touch /tmp/go")
+    wait_until(lambda: services.json("status", "fast")["state"] == "exited", 60, "the end of it")
+    follower.send_signal(signal.SIGCONT)
+    gap, *lines = follower.communicate(timeout=60)[0].splitlines()
+    first = int(lines[0])
+    lost = sum(len(str(i)) + 1 for i in range(1001, first))
+    assert gap == b"[pyro: %d bytes are not kept any more]" % lost and first > 1001
+    assert lines == [b"%d" % i for i in range(first, 3000001)] + [b"end"]
 
 
 def test_a_service_that_writes_without_end(services):
