@@ -23,7 +23,7 @@ static int fail_unknown(const struct pyro_session *session, struct pyro_error *e
     pyro_error_field(error, name_parameters[session->kind]);
     return pyro_error_hint(error,
                            is_service ? "`pyro workspace service list %s` shows those it has"
-                                      : "`pyro workspace status %s` shows those it has",
+                                      : "`pyro workspace status %s` shows those that are open",
                            workspace_id);
 }
 

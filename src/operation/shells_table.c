@@ -195,7 +195,9 @@ const struct pyro_operation pyro_shell_write_operation = {
         "Types text into the terminal of a shell, as a person would. It returns at once; what the "
         "shell does not read yet waits, up to 4 MiB. Control characters are keys: 3 is Ctrl-C, 4 "
         "Ctrl-D ($'\\003' in bash, \\u0003 in JSON). Editors, menus and whatever else reads single "
-        "keys takes Enter as a carriage return: \\r, without the newline.",
+        "keys takes Enter as a carriage return: \\r, without the newline. A program that reads "
+        "lines from its terminal gets at most 4095 bytes of each: longer input belongs into a "
+        "file.",
     .mcp_description =
         "Use this to type into a shell, as a person would; append_newline presses Enter "
         "behind it. Returns at once: see what came of it with shell_read. Control "

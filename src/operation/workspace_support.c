@@ -58,8 +58,8 @@ static int fail_not_running(const struct pyro_vm_record *record, struct pyro_err
                    record->state, record->failure ? ", " : "",
                    record->failure ? record->failure : "");
     pyro_error_field(error, "workspace_id");
-    return pyro_error_hint(error, "`pyro workspace exec %s -- true` starts it again from its disk",
-                           id);
+    return pyro_error_hint(
+        error, "any command by `pyro workspace exec %s` starts it again from its disk", id);
 }
 
 int pyro_workspace_connect(struct pyro_context *context, const json_t *parameters,

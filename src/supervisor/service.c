@@ -232,9 +232,12 @@ static json_t *new_record(const json_t *request)
 
 static int refuse_running(const struct session *session, struct pyro_error *error)
 {
-    pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "the service %s is %s already (pid %" PRId64 ")",
-                   session->name, pyro_json_text(session->record, "state", "running"),
-                   pyro_json_integer(session->record, "pid", 0));
+    char pid[32] = "";
+    if (session_was_started(session))
+        snprintf(pid, sizeof(pid), " (pid %" PRId64 ")",
+                 pyro_json_integer(session->record, "pid", 0));
+    pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "the service %s is %s already%s", session->name,
+                   pyro_json_text(session->record, "state", "running"), pid);
     pyro_error_field(error, "service_name");
     return pyro_error_hint(error, "stop it first, or give the new one another name");
 }
