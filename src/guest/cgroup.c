@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/macros.h"
@@ -35,11 +36,15 @@ static int limit_depth(int directory)
 
 int pyro_cgroups_init(struct pyro_cgroups *cgroups)
 {
-    *cgroups = (struct pyro_cgroups){.directory = -1};
+    *cgroups = (struct pyro_cgroups){.directory = -1, .controllers = -1};
     if (mkdir(parent, 0755) < 0 && errno != EEXIST)
         return -errno;
     cgroups->directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return cgroups->directory < 0 ? -errno : limit_depth(cgroups->directory);
+    if (cgroups->directory < 0)
+        return -errno;
+    cgroups->controllers =
+        openat(cgroups->directory, "cgroup.subtree_control", O_RDONLY | O_CLOEXEC);
+    return cgroups->controllers < 0 ? -errno : limit_depth(cgroups->directory);
 }
 
 int pyro_cgroup_create(struct pyro_cgroups *cgroups, struct pyro_cgroup *ret_cgroup)
@@ -96,10 +101,17 @@ enum { MOST_VISITS = 1024, MOST_LEVELS = 32 };
 
 static void walk_cgroup(struct cgroup_walk *walk, int above, const char *name, int levels);
 
+/* A directory has a link for each one in it, and two of its own. */
+static bool has_below(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && status.st_nlink > 2;
+}
+
 static void walk_below(struct cgroup_walk *walk, int above, const char *name, int levels)
 {
     int fd = open_below(above, name, O_RDONLY | O_DIRECTORY);
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    DIR *stream = fd >= 0 && has_below(fd) ? fdopendir(fd) : NULL;
     struct dirent *entry;
     if (!stream) {
         pyro_cleanup_close(&fd);
@@ -113,19 +125,12 @@ static void walk_below(struct cgroup_walk *walk, int above, const char *name, in
     closedir(stream);
 }
 
-/* A directory has a link for each one in it, and two of its own. */
-static bool has_below(int above, const char *name)
-{
-    struct stat status;
-    return fstatat(above, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_nlink > 2;
-}
-
 static void walk_cgroup(struct cgroup_walk *walk, int above, const char *name, int levels)
 {
     if (walk->visits_left <= 0)
         return;
     walk->visits_left--;
-    if (levels > 1 && has_below(above, name))
+    if (levels > 1)
         walk_below(walk, above, name, levels - 1);
     int r = walk->visit(above, name, walk->argument);
     walk->any |= r > 0;
@@ -199,24 +204,23 @@ static void read_events(const struct pyro_cgroups *cgroups, const struct pyro_cg
     snprintf(events, EVENTS_SIZE, "%s", text ? text : "");
 }
 
-/* Whether those below have limits, which a command may have set. */
+/* Whether those below have controllers, and so limits that a command may have set. */
 static bool has_controllers(const struct pyro_cgroups *cgroups)
 {
-    cleanup_free char *text = NULL;
-    return pyro_file_read_at(cgroups->directory, "cgroup.subtree_control", 4096, &text, NULL) < 0 ||
-           text[strspn(text, "\n")] != '\0';
+    char first;
+    return pread(cgroups->controllers, &first, 1, 0) != 0;
 }
 
 /* As good as new: no process, not frozen, no cgroup below it, no limits. */
-static bool is_unused(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
+static bool is_unused(struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
 {
-    char name[NAME_SIZE], events[EVENTS_SIZE];
-    struct stat status;
+    char events[EVENTS_SIZE];
     read_events(cgroups, cgroup, events);
-    return !cgroup->is_spoiled &&
-           fstatat(cgroups->directory, name_of(cgroup->number, name), &status, 0) == 0 &&
-           status.st_nlink == 2 && strcmp(events, "populated 0\nfrozen 0\n") == 0 &&
-           !has_controllers(cgroups);
+    if (cgroup->is_spoiled || strcmp(events, "populated 0\nfrozen 0\n") != 0 ||
+        has_controllers(cgroups))
+        return false;
+    cleanup_close int fd = pyro_cgroup_open(cgroups, cgroup);
+    return fd >= 0 && !has_below(fd);
 }
 
 bool pyro_cgroup_is_populated(const struct pyro_cgroups *cgroups, const struct pyro_cgroup *cgroup)
@@ -236,10 +240,12 @@ static int remove_one(int above, const char *name, int unused)
 static int remove_all(struct pyro_cgroups *cgroups, uint64_t number)
 {
     char name[NAME_SIZE];
-    if (pyro_cgroup_is_populated(cgroups, &(struct pyro_cgroup){.number = number}))
-        return -EBUSY;
+    const struct pyro_cgroup cgroup = {.number = number};
+    int r = remove_one(cgroups->directory, name_of(number, name), 0);
+    if (r != -EBUSY || pyro_cgroup_is_populated(cgroups, &cgroup))
+        return r;
     struct cgroup_walk walk = {.visit = remove_one, .visits_left = MOST_VISITS};
-    walk_cgroup(&walk, cgroups->directory, name_of(number, name), MOST_LEVELS);
+    walk_cgroup(&walk, cgroups->directory, name, MOST_LEVELS);
     return walk.error;
 }
 

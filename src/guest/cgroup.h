@@ -18,7 +18,8 @@ struct pyro_cgroup {
 };
 
 struct pyro_cgroups {
-    int directory; /* /sys/fs/cgroup/pyro */
+    int directory;   /* /sys/fs/cgroup/pyro */
+    int controllers; /* its cgroup.subtree_control: those that its children have */
     uint64_t last_number;
     struct pyro_leftover *leftovers;
     struct pyro_cgroup idle; /* an empty one for the next command; number 0: there is none */

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -134,19 +133,8 @@ static void launch_program(struct pyro_launch *launch, const char *pwd)
         errno = ENOENT;
 }
 
-/* The timer ends with exec: timer_create(2). */
-static void limit_time(void)
-{
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
-    const struct itimerspec limit = {.it_value.tv_sec = PYRO_LAUNCH_LIMIT_MS / 1000};
-    timer_t timer;
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) == 0)
-        timer_settime(timer, 0, &limit, NULL);
-}
-
 void pyro_child_run(struct pyro_launch *launch)
 {
-    limit_time();
     become_process(launch);
     const char *pwd = enter(launch);
     if (pwd) {

@@ -10,17 +10,13 @@ enum pyro_launch_step {
     PYRO_LAUNCH_PROGRAM,
 };
 
-/* The agent waits until the program is executed, so a file system that does not answer is not
- * waited for any longer, by SIGKILL: less than the supervisor waits for the agent. */
-enum { PYRO_LAUNCH_LIMIT_MS = 8000 };
-
 struct pyro_launch_failure {
     enum pyro_launch_step step;
     int error; /* a positive errno; 0: none */
 };
 
 /* What agent and process share until exec: the process runs in the agent's memory, while the agent
- * waits (vfork). */
+ * waits. */
 struct pyro_launch {
     const struct pyro_exec *exec;
     int streams[3]; /* its stdin, stdout, stderr */

@@ -182,22 +182,6 @@ static void end_command(struct pyro_command *command, int status)
         conclude(command);
 }
 
-/* Its process is a zombie that its tracer does not let us have. `ret_status` as waitpid(2) tells
- * it: proc(5), the last field of /proc/PID/stat. */
-static bool is_withheld(pid_t pid, int *ret_status)
-{
-    char path[32];
-    cleanup_free char *text = NULL;
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (pyro_file_read_at(AT_FDCWD, path, 4096, &text, NULL) < 0)
-        return false;
-    const char *name_end = strrchr(text, ')'), *last = strrchr(text, ' ');
-    if (!name_end || strncmp(name_end, ") Z", 3) != 0)
-        return false;
-    *ret_status = atoi(last);
-    return true;
-}
-
 /* One that was to end, and of which nothing is left in its cgroup. */
 static void end_empty(struct pyro_command *command)
 {
@@ -206,8 +190,8 @@ static void end_empty(struct pyro_command *command)
         return;
     if (command->lingers)
         conclude(command);
-    else if (!command->over && is_withheld(command->spawn.pid, &status))
-        end_command(command, status);
+    else if (!command->over && pyro_process_state(command->spawn.pid, &status) == 'Z')
+        end_command(command, status); /* its tracer does not let us have it */
 }
 
 /* Each end of a process may have been the last of its command's. */

@@ -122,15 +122,19 @@ void pyro_port_wipe(struct pyro_port *port)
     explicit_bzero(in->bytes + in->start + in->size, in->capacity - in->start - in->size);
 }
 
+void pyro_port_write(struct pyro_port *port)
+{
+    /* Without a host this is -EAGAIN: that it is gone shows up as a hang-up. */
+    int r = port->connected ? pyro_buffer_write_device(&port->out, port->source.fd) : 0;
+    if (r < 0 && r != -EAGAIN)
+        pyro_power_off_because("cannot write to %s: %s", port_name, strerror(-r));
+}
+
 void pyro_port_flush(struct pyro_port *port)
 {
-    if (port->connected) {
-        /* Without a host this is -EAGAIN: that it is gone shows up as a hang-up. */
-        int r = pyro_buffer_write_device(&port->out, port->source.fd);
-        if (r < 0 && r != -EAGAIN)
-            pyro_power_off_because("cannot write to %s: %s", port_name, strerror(-r));
+    pyro_port_write(port);
+    if (port->connected)
         handle_frames(port);
-    }
     wait_for_events(port);
 }
 

@@ -29,6 +29,9 @@ void pyro_port_open(struct pyro_port *port, struct pyro_agent *agent);
  * what commands were given. */
 void pyro_port_wipe(struct pyro_port *port);
 
+/* Sends what there is, as far as the host takes it. */
+void pyro_port_write(struct pyro_port *port);
+
 /* Called once at the end of each turn of the loop, so that the frames of one turn leave together.
  */
 void pyro_port_flush(struct pyro_port *port);

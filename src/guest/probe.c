@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -141,27 +142,33 @@ uint64_t pyro_probe_look_by(uint64_t begun_ms, uint64_t deadline_ms, uint64_t mo
     return begun_ms + MIN(left, most_ms);
 }
 
-/* A name server that does not answer keeps a look for as long as it likes. */
-static char given_up[PYRO_PROBE_ANSWER_SIZE];
+/* What was seen so far, for a look that cannot be ended otherwise: a name server that does not
+ * answer keeps it for as long as it likes. */
+static struct {
+    char prefix[64], answer[PYRO_PROBE_ANSWER_SIZE];
+} told;
 
 static void give_up(int signal)
 {
+    static const char nothing[] = "its look took too long";
+    const char *answer = *told.answer ? told.answer : nothing;
+    const struct iovec parts[] = {{.iov_base = told.prefix, .iov_len = strlen(told.prefix)},
+                                  {.iov_base = (char *)answer, .iov_len = strlen(answer)},
+                                  {.iov_base = (char *)"\n", .iov_len = 1}};
     (void)signal;
-    ssize_t ignored = write(STDERR_FILENO, given_up, strlen(given_up));
+    ssize_t ignored = writev(STDERR_FILENO, parts, ARRAY_SIZE(parts));
     (void)ignored;
     _exit(1);
 }
 
-static void limit_time(const char *target, uint64_t limit_ms)
+static void limit_time(uint64_t limit_ms)
 {
-    enum { LAST_LOOK_MS = 500 };
+    enum { LAST_LOOK_MS = 1000 };
     uint64_t ms = limit_ms + LAST_LOOK_MS;
     const struct itimerval timer = {
         .it_value = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)}};
-    snprintf(given_up, sizeof(given_up),
-             "not ready after %llu ms: the last look at %.300s took "
-             "too long\n",
-             (unsigned long long)limit_ms, target);
+    snprintf(told.prefix, sizeof(told.prefix),
+             "not ready after %llu ms: ", (unsigned long long)limit_ms);
     signal(SIGALRM, give_up);
     setitimer(ITIMER_REAL, &timer, NULL);
 }
@@ -181,7 +188,6 @@ static void sleep_ms(uint64_t ms)
 
 int pyro_probe(char *const *words)
 {
-    char answer[PYRO_PROBE_ANSWER_SIZE] = "";
     uint64_t interval = strtoull(words[2], NULL, 10), limit = strtoull(words[3], NULL, 10);
     uint64_t deadline = pyro_now_ms() + limit;
     size_t type = 0;
@@ -190,16 +196,16 @@ int pyro_probe(char *const *words)
     if (type == ARRAY_SIZE(types))
         return pyro_own_say("there is no probe %s", words[0]);
     uint64_t most = types[type].most_ms;
-    limit_time(words[1], limit);
+    limit_time(limit);
     for (;;) {
         uint64_t begun = pyro_now_ms();
         uint64_t look_by = pyro_probe_look_by(begun, deadline, most);
-        if (types[type].look(words[1], look_by, answer) == 0)
+        if (types[type].look(words[1], look_by, told.answer) == 0)
             return 0;
         uint64_t now = pyro_now_ms();
         most = now >= look_by && most < UINT64_MAX ? 2 * most : most;
         if (now >= deadline)
-            return pyro_own_say("not ready after %llu ms: %s", (unsigned long long)limit, answer);
+            return pyro_own_say("%s%s", told.prefix, told.answer);
         sleep_ms(pyro_probe_pause_ms(begun, interval, now, deadline));
     }
 }

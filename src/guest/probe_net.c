@@ -69,7 +69,12 @@ static int connect_to(const struct pyro_endpoint *to, uint64_t deadline_ms, char
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found;
     uint64_t begun_ms = pyro_now_ms();
+    bool is_first = *ret_answer == '\0';
+    if (is_first) /* until it is: that may take longer than all looks may */
+        snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: the name is not resolved", to->host);
     int r = getaddrinfo(to->host, to->port, &hints, &found);
+    if (is_first)
+        *ret_answer = '\0';
     if (r != 0) {
         snprintf(ret_answer, PYRO_PROBE_ANSWER_SIZE, "%s: %s", to->host, gai_strerror(r));
         return -1;

@@ -2,23 +2,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/macros.h"
 
 enum {
     PIPE_SIZE = 256 * 1024, /* fewer turns for the same data */
     STACK_SIZE = 64 * 1024,
+    LAUNCH_LIMIT_S = 5, /* less than the supervisor waits for a word from us */
 };
 
 /* clone3() with a stack of its own, which is `run`'s; no C library has it. */
@@ -48,18 +51,50 @@ static long clone_with_stack(struct clone_args *arguments,
 
 /* Without a copy of our memory, which costs as much as exec does, and born in its cgroup, because
  * moving a process later costs a grace period of RCU. We stand still until it executes the program
- * or ends, so one stack is enough for all. Kernels from 5.7 on. */
-static pid_t vfork_into(int cgroup, struct pyro_launch *launch)
+ * or ends, so one stack is enough for all: as after vfork(2), only that we can give up. The kernel
+ * clears `running` then. Kernels from 5.7 on. */
+static pid_t clone_into(int cgroup, struct pyro_launch *launch, uint32_t *running)
 {
     static _Alignas(16) uint8_t stack[STACK_SIZE];
     struct clone_args arguments = {
-        .flags = CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP,
+        .flags = CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_INTO_CGROUP,
+        .child_tid = (uint64_t)(uintptr_t)running,
         .exit_signal = SIGCHLD,
         .stack = (uint64_t)(uintptr_t)stack,
         .stack_size = sizeof(stack),
         .cgroup = (uint64_t)cgroup,
     };
     return (pid_t)clone_with_stack(&arguments, pyro_child_run, launch);
+}
+
+char pyro_process_state(pid_t pid, int *ret_status)
+{
+    char path[32];
+    cleanup_free char *text = NULL;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (pyro_file_read_at(AT_FDCWD, path, 4096, &text, NULL) < 0)
+        return '\0';
+    const char *name_end = strrchr(text, ')'), *last = strrchr(text, ' ');
+    if (!name_end || name_end[1] != ' ')
+        return '\0';
+    *ret_status = atoi(last);
+    return name_end[2];
+}
+
+/* 0, or -ETIMEDOUT for one that hangs in a file system that does not answer: it is killed, so it
+ * never comes back to our memory, whenever it is let go. */
+static int await_exec(pid_t pid, const uint32_t *running)
+{
+    const struct timespec limit = {.tv_sec = LAUNCH_LIMIT_S};
+    int status;
+    while (__atomic_load_n(running, __ATOMIC_ACQUIRE) != 0) {
+        long r = syscall(SYS_futex, running, FUTEX_WAIT, 1, &limit, NULL, 0);
+        if (r == 0 || errno != ETIMEDOUT || pyro_process_state(pid, &status) == 'R')
+            continue;
+        kill(pid, SIGKILL);
+        return -ETIMEDOUT;
+    }
+    return 0;
 }
 
 static void close_one(int *fd)
@@ -149,28 +184,27 @@ int pyro_spawn_open_terminal(struct pyro_spawn *spawn, const struct pyro_termina
     return r < 0 ? r : copy_fd(spawn->streams[STDOUT_FILENO], &spawn->streams[STDIN_FILENO]);
 }
 
-static bool was_killed(pid_t pid)
-{
-    siginfo_t info = {.si_pid = 0};
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == pid && info.si_code == CLD_KILLED && info.si_status == SIGKILL;
-}
-
 int pyro_spawn_run(struct pyro_spawn *spawn, const struct pyro_exec *exec,
                    struct pyro_launch_failure *ret_failure)
 {
     struct pyro_launch launch = {.exec = exec};
-    uint64_t begun_ms = pyro_now_ms();
+    uint32_t *running = malloc(sizeof(*running));
+    if (!running)
+        return -ENOMEM;
     for (int i = 0; i < 3; i++)
         launch.streams[i] = spawn->theirs[i];
-    pid_t pid = vfork_into(spawn->cgroup, &launch);
+    *running = 1;
+    pid_t pid = clone_into(spawn->cgroup, &launch, running);
+    int r = pid < 0 ? (int)pid : await_exec(pid, running);
+    if (r == -ETIMEDOUT)
+        launch.failure.error = ETIMEDOUT; /* `running` is still to be cleared: it stays */
+    else
+        free(running);
     for (size_t i = 0; i < ARRAY_SIZE(launch.allocated); i++)
         free(launch.allocated[i]);
     if (pid < 0)
         return (int)pid;
     spawn->pid = pid;
-    if (pyro_now_ms() - begun_ms >= PYRO_LAUNCH_LIMIT_MS && was_killed(pid))
-        launch.failure.error = ETIMEDOUT;
     *ret_failure = launch.failure;
     return launch.failure.error ? -ECANCELED : 0;
 }

@@ -39,6 +39,10 @@ int pyro_terminal_resize(int terminal, const struct pyro_terminal_size *size);
 int pyro_spawn_run(struct pyro_spawn *spawn, const struct pyro_exec *exec,
                    struct pyro_launch_failure *ret_failure);
 
+/* One letter: R, S, D, T, t, Z, as proc(5) has it; NUL when there is no such process. `ret_status`
+ * is how a Z ended, as waitpid(2) tells it. */
+char pyro_process_state(pid_t pid, int *ret_status);
+
 /* Closes what only the process needed. */
 void pyro_spawn_detach(struct pyro_spawn *spawn);
 

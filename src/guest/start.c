@@ -161,6 +161,8 @@ static void start(struct pyro_agent *agent, uint32_t stream, const struct pyro_e
         if (r != -ECANCELED)
             failure.error = -r;
         refuse(agent, stream, exec, &failure);
+        if (failure.error == ETIMEDOUT) /* the host has waited long enough for a word */
+            pyro_port_write(&agent->port);
         return;
     }
     bool was_quiet = agent->port.out.size == 0;

@@ -110,15 +110,18 @@ static int take_answer(struct pyro_session_watch *watch, const json_t *answer,
     return 0;
 }
 
-/* Its guest is gone, which its bundle's lock tells, or there are too many clients: one looks again
- * a little later. */
-static int look_later(struct pyro_session_watch *watch, uint64_t timeout_ms,
+enum {
+    AGAIN_MS = 20,       /* for a guest that is gone, which its bundle's lock tells, or comes */
+    AGAIN_LATE_MS = 250, /* when there are too many that watch */
+};
+
+/* Its files tell all the same, when one looks again and again. */
+static int look_later(struct pyro_session_watch *watch, uint64_t timeout_ms, uint64_t again_ms,
                       struct pyro_error *error)
 {
-    enum { AGAIN_MS = 20 };
     struct pollfd polled = {.fd = watch->observer ? watch->observer->cancel_fd : -1,
                             .events = POLLIN};
-    if (poll(&polled, 1, (int)MIN(timeout_ms, (uint64_t)AGAIN_MS)) > 0)
+    if (poll(&polled, 1, (int)MIN(timeout_ms, again_ms)) > 0)
         return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
     return look_into_files(watch, error);
 }
@@ -135,13 +138,15 @@ int pyro_session_watch(struct pyro_session_watch *watch, const uint64_t *positio
         watch->client = take_kept(watch->context, watch->session->vm_id);
     if (!watch->client &&
         pyro_client_connect(&watch->context->home, watch->session->vm_id, &watch->client, NULL) < 0)
-        return look_later(watch, timeout_ms, error);
+        return look_later(watch, timeout_ms, AGAIN_MS, error);
     if (pyro_client_request(watch->client, asked, NULL, 0, watch->observer, &answer, &why) == 0)
         return take_answer(watch, answer, error);
+    if (why.code == PYRO_ERROR_WRONG_STATE && pyro_client_was_heard(watch->client))
+        return look_later(watch, timeout_ms, AGAIN_LATE_MS, error);
     pyro_client_destroy(steal_pointer(&watch->client));
     if (why.code == PYRO_ERROR_CANCELLED)
         return pyro_error_set(error, PYRO_ERROR_CANCELLED, "cancelled");
-    return look_later(watch, timeout_ms, error);
+    return look_later(watch, timeout_ms, AGAIN_MS, error);
 }
 
 void pyro_session_unwatch(struct pyro_session_watch *watch)

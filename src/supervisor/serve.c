@@ -254,14 +254,6 @@ static bool is_same_user(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
 }
 
-unsigned serve_busy_count(const struct supervisor *supervisor)
-{
-    unsigned count = 0;
-    for (const struct client *client = supervisor->clients; client; client = client->next)
-        count += !is_resting(client);
-    return count;
-}
-
 void serve_answered(struct client *client)
 {
     client->unanswered--;

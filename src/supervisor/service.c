@@ -65,6 +65,7 @@ static void note_end(struct session *session, const struct pyro_exited *exited)
                                                          : "failed";
     char how[256], reason[SESSION_WORDS_SIZE + 64];
     describe_exit(exited, how, sizeof(how));
+    session->refused = session_refused_field(session, exited);
     if (exited->kind == PYRO_EXIT_UNSTARTED && *session->said)
         snprintf(reason, sizeof(reason), "it could not be started: %s", session_said(session));
     else

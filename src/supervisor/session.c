@@ -98,6 +98,7 @@ static void drop(struct waiter **at)
     struct waiter *waiter = *at;
     *at = waiter->next;
     waiter->session->supervisor->waiter_count--;
+    waiter->client->watching -= waiter->kind == WAIT_OUTPUT;
     pyro_timer_stop(&waiter->timer);
     free(waiter);
 }
@@ -202,6 +203,7 @@ struct waiter *session_wait(struct session *session, const struct ask *ask, enum
                               .kind = kind,
                               .next = session->waiters};
     session->waiters = waiter;
+    ask->client->watching += kind == WAIT_OUTPUT;
     return waiter;
 }
 
@@ -212,7 +214,7 @@ static json_t *describe(const struct session *session, enum wait_kind kind)
     if (kind != WAIT_OUTPUT)
         return json_pack("{s:O, s:b, s:b, s:s*}", "record", session->record, "was_running", 1,
                          "by_itself", session->ending == SESSION_GOES_ON, "field",
-                         session_refused_field(session));
+                         session->refused);
     if (!session || !pyro_session_is_running(session->record))
         return json_object();
     return json_pack("{s:[I, I]}", "positions", (json_int_t)session->logs[0].position,
@@ -255,9 +257,20 @@ bool session_was_started(const struct session *session)
     return json_is_integer(json_object_get(session->record, "pid"));
 }
 
-const char *session_refused_field(const struct session *session)
+/* What exec(2) and chdir(2) say of a path, as against what the guest has run out of. */
+static bool is_about_path(int error)
 {
-    if (session_was_started(session) || !*session->said)
+    static const int errors[] = {ENOENT, ENOTDIR,      EACCES,  ENOEXEC, EISDIR,
+                                 ELOOP,  ENAMETOOLONG, ETXTBSY, E2BIG,   ETIMEDOUT};
+    size_t i = 0;
+    while (i < ARRAY_SIZE(errors) && errors[i] != error)
+        i++;
+    return i < ARRAY_SIZE(errors);
+}
+
+const char *session_refused_field(const struct session *session, const struct pyro_exited *exited)
+{
+    if (exited->kind != PYRO_EXIT_UNSTARTED || !is_about_path((int)exited->value))
         return NULL;
     return strncmp(session->said, PYRO_SAID_DIRECTORY, strlen(PYRO_SAID_DIRECTORY)) == 0
                ? "cwd"
@@ -285,6 +298,16 @@ static bool has_news(const struct session *session, const json_t *positions)
     return false;
 }
 
+/* Of all clients but this one. */
+static unsigned count_watchers(const struct client *asking)
+{
+    unsigned count = 0;
+    const struct client *client = asking->supervisor->clients;
+    for (; client; client = client->next)
+        count += client != asking && client->watching > 0;
+    return count;
+}
+
 int session_watch(const struct ask *ask, struct pyro_error *error)
 {
     enum { MOST_MS = 1000 * 1000 };
@@ -297,9 +320,9 @@ int session_watch(const struct ask *ask, struct pyro_error *error)
         request_answer(ask->client, ask->stream, describe(session, WAIT_OUTPUT));
         return 0;
     }
-    if (serve_busy_count(session->supervisor) > WATCHING_MAX) {
+    if (count_watchers(ask->client) >= WATCHERS_MAX) {
         pyro_error_set(error, PYRO_ERROR_WRONG_STATE,
-                       "%d clients wait already for what services and shells show", WATCHING_MAX);
+                       "%d clients wait already for what services and shells show", WATCHERS_MAX);
         return pyro_error_hint(error, "end some of those that follow or wait");
     }
     struct waiter *waiter = session_wait(session, ask, WAIT_OUTPUT, error);

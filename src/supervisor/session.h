@@ -63,6 +63,8 @@ struct session {
     enum session_ending ending;
     char why[SESSION_WORDS_SIZE]; /* it is to end */
 
+    const char *refused; /* the parameter for which it could not be started, or NULL */
+
     struct command *probe;         /* of a service that is not ready yet */
     char said[SESSION_WORDS_SIZE]; /* by it, or by the agent about a shell it cannot start */
 
@@ -98,8 +100,8 @@ void session_note(struct session *session, const uint8_t *bytes, uint32_t size);
 const char *session_said(const struct session *session);
 /* Whether the guest said so. */
 bool session_was_started(const struct session *session);
-/* The parameter for which it could not be, as the guest says, or NULL. */
-const char *session_refused_field(const struct session *session);
+/* The parameter for which the guest could not start it, or NULL. */
+const char *session_refused_field(const struct session *session, const struct pyro_exited *exited);
 /* The grace begins that ends with KILL. The second time it may only become shorter. `why` as in the
  * record. */
 void session_begin_grace(struct session *session, enum session_ending ending, uint32_t grace_ms,

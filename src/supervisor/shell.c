@@ -76,10 +76,10 @@ static void writable(void *userdata, uint32_t bytes)
     send_input(userdata);
 }
 
-static void fail_start(struct session *session)
+static void fail_start(struct session *session, const struct pyro_exited *exited)
 {
     struct pyro_error error;
-    const char *said = session_said(session), *field = session_refused_field(session);
+    const char *said = session_said(session), *field = session_refused_field(session, exited);
     pyro_error_set(&error, PYRO_ERROR_INVALID_PARAMETER, "cannot open a shell: %s",
                    *said ? said : "it could not be started");
     if (field && strcmp(field, "cwd") == 0)
@@ -99,7 +99,7 @@ static void ended(void *userdata, const struct pyro_exited *exited)
     struct session *session = userdata;
     session->command = NULL;
     if (exited && !has_begun(session)) {
-        fail_start(session);
+        fail_start(session, exited);
         return;
     }
     session_set(session, "state", json_string("stopped"));

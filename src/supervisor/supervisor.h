@@ -39,7 +39,7 @@ enum {
     KILL_GRACE_MS = 10 * 1000, /* for the agent to report a killed command's end */
     KILL_LIMIT_MS = 30 * 1000, /* the same, while it has other things to say */
     CLIENTS_MAX = 64,
-    WATCHING_MAX = CLIENTS_MAX - 8, /* busy clients, for one more that only looks on */
+    WATCHERS_MAX = CLIENTS_MAX - 8, /* clients that only look on: others are to have a place */
     COMMANDS_MAX = 1024,
     OUTGOING_MAX =
         16 * 1024 * 1024, /* the windows of many commands; who is behind more is cut off */
@@ -102,6 +102,7 @@ struct client {
     struct exec *execs;          /* exec.c: what it runs */
     struct pyro_buffer attached; /* to the request that comes next */
     unsigned unanswered;         /* requests */
+    unsigned watching;           /* of these, for new output */
     bool has_asked;              /* there was one */
     bool is_held;                /* its request waits for the guest to run */
     bool is_owner;               /* one-shot: the VM ends with this client */
@@ -247,8 +248,6 @@ void serve_state(struct supervisor *supervisor); /* tells all clients the state,
 /* Sends what was queued. `queued` is what queueing it returned: a client that leaves so much unread
  * that nothing more fits is cut off, rather than told half of it. */
 void serve_send(struct client *client, int queued);
-/* How many have something going on: none of those that only keep their place. */
-unsigned serve_busy_count(const struct supervisor *supervisor);
 /* One of its requests was: when it has all its answers, others may have its place. */
 void serve_answered(struct client *client);
 

@@ -38,6 +38,8 @@ bool pyro_endpoint_parse(const char *text, size_t size, const char *port,
     const char *bracket = memrchr(text, ']', size);
     if (colon && bracket && colon < bracket)
         colon = NULL; /* of the address */
+    if (colon && port && memchr(text, ':', (size_t)(colon - text)) && *text != '[')
+        return false; /* which of them are the port? */
     if (colon)
         return parse_host(text, (size_t)(colon - text), ret_endpoint->host) &&
                parse_port(colon + 1, (size_t)(end - colon - 1), ret_endpoint->port);

@@ -11,8 +11,9 @@ struct pyro_endpoint {
     char port[6];   /* "1" to "65535" */
 };
 
-/* "HOST:PORT" in the first `size` bytes; an IPv6 address may be, and one without a port must be, in
- * brackets. A port that is not there is `port`; NULL: it has to be there. False when it is none. */
+/* "HOST:PORT" in the first `size` bytes. A port that is not there is `port`; NULL: it has to be
+ * there. An IPv6 address is in brackets, or where there has to be a port also without them. False
+ * when it is none. */
 bool pyro_endpoint_parse(const char *text, size_t size, const char *port,
                          struct pyro_endpoint *ret_endpoint);
 

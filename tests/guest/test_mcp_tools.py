@@ -103,7 +103,7 @@ def use_shell(call, workspace):
     shell = {**workspace, "shell_id": call("shell_open", **workspace)["shell_id"]}
     call("shell_write", input="cd /tmp; echo $((6*7))", **shell)
     assert "42" in call("shell_read", wait_ms=10000, wait_for_idle_ms=500, plain=True, **shell)["output"]
-    call("shell_write", input="stty -echo; PS1=; echo rea''dy; seq 1 9000; for i in $(seq 4000); do printf 'é€😀a'; done; echo; echo en''d", **shell)
+    call("shell_write", input="stty -echo; PS1=; bind 'set enable-bracketed-paste off'; echo rea''dy; seq 1 9000; for i in $(seq 4000); do printf 'é€😀a'; done; echo; echo en''d", **shell)
     for plain in (False, True):  # whole, though an answer holds less
         text, cursor = "", 0
         while not text.endswith("\nend\r\n" if not plain else "\nend\n"):

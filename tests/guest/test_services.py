@@ -207,10 +207,12 @@ def test_stop_reaches_cgroups_below(services):
     assert "Resource temporarily" in services.text(own + "cd $C; for i in $(seq 40); do cd sub; mkdir sub 2>&1 || break; done"), "they are not made without end"
 
 
-# A file system that never answers, as sshfs or NFS without a network.
+# A file system that takes what it is asked and never answers, as sshfs without a network: mount(2), FUSE_INIT, and silence.
 HUNG = """use Fcntl; sysopen(F, "/dev/fuse", O_RDWR) or die; my $fd = fileno F; my ($name, $at) = ("fuse", "/mnt");
 my $options = "fd=$fd,rootmode=40000,user_id=0,group_id=0";
-syscall(165, $name, $at, $name, 0, $options) == 0 or die; $| = 1; print "mounted\\n"; sleep 1000"""  # mount(2)
+syscall(165, $name, $at, $name, 0, $options) == 0 or die; sysread(F, my $asked, 65536); my (undef, undef, $unique) = unpack("LLQ", $asked);
+syswrite(F, pack("LlQ L4 S2 L2 S2 L8", 80, 0, $unique, 7, 31, 131072, 0, 12, 10, 4096, 1, 0, 0, (0) x 8)) == 80 or die;
+$| = 1; print "mounted\\n"; 1 while sysread(F, $asked, 65536)"""
 
 
 def test_what_hangs_in_a_guest_does_not_take_the_workspace(services):
@@ -219,8 +221,11 @@ def test_what_hangs_in_a_guest_does_not_take_the_workspace(services):
     wait_until(lambda: services.json("logs", "hung")["stdout"] == "mounted\n", 20, "the file system")
     told = services.one.run("exec", "--timeout-seconds", 1, "--", "/mnt/program")
     assert told.returncode == 126 and b"/mnt/program: Operation timed out" in told.stderr
+    lost = services.error("start", "lost", "--cwd", "/mnt/there", "--ready-file", "/mnt/there/too", "--", "true")
+    assert lost["field"] == "cwd" and "timed out" in lost["message"], lost
     services.text("rm /dev/null; mkfifo /dev/null")
     assert services.json("status", "hung")["state"] == "running" and services.one.exec("echo", "alive").stdout == b"alive\n"
+    assert services.json("stop", "hung")["exit_code"] == 143 and services.counts()[1] == 0
 
 
 def test_what_is_mounted_upon_a_cgroup(services):

@@ -39,7 +39,7 @@ def test_a_login_quality_terminal(shell):
     shell.type("kill %1; cd /tmp; export KEPT=yes")
     shell.type("echo state $PWD $KEPT")
     shell.expect("state /tmp yes\r\n"), "it keeps its state"
-    shell.type("perl -e 'sleep 1; open T, q(>/dev/tty); syswrite T, qq(nobody had it\\n); sleep 1000' <&- >&- 2>&- & exec perl -e 'close STDIN; close STDOUT; close STDERR; sleep 1000'")
+    shell.type("perl -e 'sleep 1 until -e q(/tmp/closed); open T, q(>/dev/tty); syswrite T, qq(nobody had it\\n); sleep 1000' <&- >&- 2>&- & exec perl -e 'close STDIN; close STDOUT; close STDERR; open F, q(>/tmp/closed); sleep 1000'")
     shell.expect("nobody had it\r\n"), "all may let go of it for a while"
     other = Shell(shell.one, "--cwd", "/etc", "--cols", 80, "--rows", 24)
     other.type("stty size; pwd")

@@ -47,10 +47,18 @@ static void test_urls(void)
     is_text(url.endpoint.host, "::1", "an address in brackets");
     is_text(url.endpoint.port, "80", "the port it has then");
     is_int(url.path_size, 2, "only a query");
-    static const char *const wrong[] = {
-        "",           "http://",     "https://a/",    "http:///x",
-        "http://a b", "http://a/\n", "http://a:80a/", "http://u:p@a/",
-        "a:80",       "HTTP://a/"};
+    static const char *const wrong[] = {"",
+                                        "http://",
+                                        "https://a/",
+                                        "http:///x",
+                                        "http://a b",
+                                        "http://a/\n",
+                                        "http://a:80a/",
+                                        "http://u:p@a/",
+                                        "http://::1/",
+                                        "http://::1:80/",
+                                        "a:80",
+                                        "HTTP://a/"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         ok(!pyro_url_parse(wrong[i], &url), "none: number %zu", i);
 }

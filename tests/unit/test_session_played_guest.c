@@ -417,15 +417,15 @@ static void test_many_watchers(void)
 {
     static const char watch[] = "{\"request\": \"shell_watch\", \"name\": \"sh-5\", "
                                 "\"positions\": [2], \"wait_ms\": 100000}";
-    int clients[WATCHING_MAX + 2];
+    int clients[WATCHERS_MAX + 2];
     open_shell(clients[0] = connect_client());
     say_started(0);
     say_shown("$ ");
     ok(is_answered(clients[0], "record"), "a shell is open");
     for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
         ask(i ? clients[i] = connect_client() : clients[0], watch);
-    ok(!answer(clients[WATCHING_MAX - 1]), "many may watch it");
-    ok(is_told(clients[WATCHING_MAX + 1], "clients wait already", ""), "there is room for others");
+    ok(!answer(clients[WATCHERS_MAX - 1]), "many may watch it");
+    ok(is_told(clients[WATCHERS_MAX + 1], "clients wait already", ""), "there is room for others");
     say_exited(0, PYRO_EXIT_SIGNAL, 1);
     for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
         close(clients[i]);
