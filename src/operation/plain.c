@@ -134,12 +134,37 @@ static size_t take_back(const char *text, size_t size)
     return size > 0 && text[before] == '\n' ? size : before;
 }
 
-/* CSI that takes the cursor to another line: up, down, or to a place. */
-static bool moves_to_line(const uint8_t *at, size_t length)
+/* The final byte of CSI, NUL for anything else. `ret_number`: its first parameter, 1 when there is
+ * none. */
+static char control_final(const uint8_t *at, size_t length, int *ret_number)
 {
     bool is_control = (*at == ESCAPE && length > 2 && at[1] == '[') ||
                       (is_c1(at, length) && at[1] == 0x9b && length > 2);
-    return is_control && strchr("ABEFHdf", at[length - 1]) != NULL;
+    if (!is_control)
+        return '\0';
+    int number = 0;
+    for (size_t i = 2; i < length && at[i] >= '0' && at[i] <= '9'; i++)
+        number = MIN(10 * number + at[i] - '0', 10000);
+    *ret_number = MAX(number, 1);
+    return (char)at[length - 1];
+}
+
+enum move { STAYS, MOVES_TO_LINE, MOVES_ON };
+
+/* Where the cursor goes: up, down, to a place or back to one means another line; to the right, or
+ * to a column, that there is a blank between what it leaves and what comes. By one is how a line is
+ * edited. */
+static enum move move_of(const uint8_t *at, size_t length)
+{
+    int number;
+    char final = control_final(at, length, &number);
+    if (length == 2 && at[0] == ESCAPE && at[1] == '8') /* DECRC */
+        return MOVES_TO_LINE;
+    if (final == '\0')
+        return STAYS;
+    if (strchr("ABEFHdfu", final) || (strchr("G`", final) && number == 1))
+        return MOVES_TO_LINE;
+    return strchr("CaG`", final) && number > 1 ? MOVES_ON : STAYS;
 }
 
 /* What stands for something special: for most of it nothing. A line that is begun anew before there
@@ -148,7 +173,10 @@ static size_t put_special(char *text, size_t size, const uint8_t *at, size_t len
 {
     if (*at == '\b')
         return take_back(text, size);
-    bool moves = moves_to_line(at, length);
+    enum move move = move_of(at, length);
+    if (move == MOVES_ON)
+        text[size++] = ' ';
+    bool moves = move == MOVES_TO_LINE;
     bool anew = (moves || at[length - 1] == '\r') && size > 0 && text[size - 1] == '\n';
     if ((moves || *at == '\r') && !anew)
         text[size++] = '\n';

@@ -99,7 +99,7 @@ static const struct pyro_parameter read_parameters[] = {
      .type = PYRO_TYPE_BOOLEAN,
      .fallback = "false",
      .help = "Leave out colours and whatever else only a terminal understands; a place on the "
-             "screen begins a line"},
+             "screen begins a line, one further in it is a blank"},
     {.name = "wait_ms",
      .type = PYRO_TYPE_INTEGER,
      .fallback = "0",

@@ -37,7 +37,12 @@ static void test_whole(void)
     PLAIN("a\r\nb\r\r\nc\rd\r\r", "a\nb\nc\nd\n", "carriage returns");
     PLAIN("\033[2J\033[Ha\033[5;1Hb\033[2;3fc\033[1Ad\xc2\x9b"
           "7de\n\033[9Hf\033[3Cg\033[Kh\033[0J",
-          "\na\nb\nc\nd\ne\nfgh", "places on a screen");
+          "\na\nb\nc\nd\ne\nf gh", "places on a screen");
+    PLAIN("name\033[20Gsize\033[11C4%\xc2\x9b"
+          "9`x\033[C\033[1Cy",
+          "name size 4% xy", "places in a line");
+    PLAIN("\033[s50%\033[ux\0337y\0338z\033[1Ganew\n\033[Gw", "50%\nxy\nz\nanew\nw",
+          "back to a place");
     PLAIN("axä\b\b\bb\n\bc\b\b\bd", "b\nd", "backspace takes back, but no line break");
     PLAIN("\b\ba", "a", "nor what is not there");
     PLAIN("\033[1\nx\033[ä\033\033[0my\033\nz", "\nxäy\nz", "sequences that are broken off");

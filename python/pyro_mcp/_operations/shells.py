@@ -75,7 +75,8 @@ class Shells(Methods):
         cursor: Where to begin, in characters: the next_cursor of the read before; 0: the oldest that is kept (at
             least 0)
         max_chars: How many characters at most (1 to 16777216)
-        plain: Leave out colours and whatever else only a terminal understands; a place on the screen begins a line
+        plain: Leave out colours and whatever else only a terminal understands; a place on the screen begins a line,
+            one further in it is a blank
         wait_ms: If there is nothing new yet, wait for it, so long at most (0 to 86400000)
         wait_for_idle_ms: Wait until nothing new has come for so long; wait_ms, or else 10 s, is the most (0 to
             3600000)
