@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/session.h"
 
 enum action {
     NOTHING,  /* cannot matter any more */
@@ -130,14 +130,39 @@ static void stop_late(struct pyro_timer *timer)
     life_event(timer->userdata, EVENT_STOP_DEADLINE, "the guest did not power off");
 }
 
-static void power_off(struct supervisor *supervisor)
+static void send_power_off(struct supervisor *supervisor)
 {
-    supervisor->state = STATE_STOPPING;
+    supervisor->waits_for_sessions = false;
     /* Should there be no room for it, the deadline ends the VM. */
     pyro_frame_append(&supervisor->guest_out, PYRO_FRAME_POWEROFF, PYRO_CHANNEL_NONE, 0, NULL, 0);
     guest_flush(supervisor);
     pyro_timer_start(&supervisor->loop, &supervisor->stop_deadline, STOP_GRACE_MS, stop_late,
                      supervisor);
+}
+
+static void sessions_late(struct pyro_timer *timer)
+{
+    send_power_off(timer->userdata);
+}
+
+/* Services may have something to write down before their guest goes. */
+static void power_off(struct supervisor *supervisor, const char *why)
+{
+    supervisor->state = STATE_STOPPING;
+    supervisor->waits_for_sessions = supervisor->session_count > 0;
+    if (!supervisor->waits_for_sessions) {
+        send_power_off(supervisor);
+        return;
+    }
+    pyro_timer_start(&supervisor->loop, &supervisor->stop_deadline, SESSIONS_LIMIT_MS,
+                     sessions_late, supervisor);
+    sessions_end(supervisor, SESSIONS_GRACE_MS, why);
+}
+
+void life_sessions_over(struct supervisor *supervisor)
+{
+    if (supervisor->waits_for_sessions && supervisor->state == STATE_STOPPING)
+        send_power_off(supervisor);
 }
 
 /* A workspace's disk outlives its guest, so the guest is given the time to write it back. */
@@ -146,7 +171,7 @@ static void expire(struct supervisor *supervisor, enum event event, const char *
     const struct pyro_bundle_config *config = &supervisor->config;
     if (config->is_workspace && !config->one_shot) {
         snprintf(supervisor->stop_reason, sizeof(supervisor->stop_reason), "%s", why);
-        power_off(supervisor);
+        power_off(supervisor, why);
     } else if (event == EVENT_EXPIRED) {
         fail(supervisor, event, why);
     } else {
@@ -218,7 +243,7 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
         fail(supervisor, event, why);
         break;
     case POWER_OFF:
-        power_off(supervisor);
+        power_off(supervisor, why);
         break;
     case EXPIRE:
         expire(supervisor, event, why);

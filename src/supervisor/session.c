@@ -116,6 +116,8 @@ static void forget(struct session *session)
         }
     }
     supervisor->session_count--;
+    if (supervisor->session_count == 0)
+        life_sessions_over(supervisor);
     pyro_timer_stop(&session->grace);
     pyro_timer_stop(&session->beginning);
     for (size_t i = 0; i < ARRAY_SIZE(session->logs); i++)
@@ -381,6 +383,16 @@ void session_conclude(struct session *session)
     session_write(session);
     session_answer(session, WAIT_START, NULL);
     forget(session);
+}
+
+void sessions_end(struct supervisor *supervisor, uint32_t grace_ms, const char *why)
+{
+    for (struct session *session = supervisor->sessions; session; session = session->next) {
+        if (session->kind == PYRO_SESSION_SHELL)
+            shell_hang_up(session);
+        else
+            service_terminate(session, SESSION_STOPS, grace_ms, why);
+    }
 }
 
 /* True when it waited for the beginning. */

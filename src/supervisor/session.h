@@ -108,6 +108,8 @@ void session_begin_grace(struct session *session, enum session_ending ending, ui
                          const char *why);
 /* All of it is over. `state` and what else is known of its end is in the record. */
 void session_conclude(struct session *session);
+/* All of them, each in the time it is given: the guest is about to go. `why` as in the record. */
+void sessions_end(struct supervisor *supervisor, uint32_t grace_ms, const char *why);
 void sessions_client_gone(struct client *client);
 
 /* What is asked of a service or shell: 0, or -1 and an error that is the answer. */

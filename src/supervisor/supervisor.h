@@ -35,9 +35,11 @@ enum {
     RESTORE_CPU_LIMIT_MS = 5 * 1000, /* a restore takes 100 */
     RESTORE_LIMIT_MS = 60 * 1000,
     BOOT_CHECK_MS = 500,
-    STOP_GRACE_MS = 10 * 1000, /* for the guest to write back its disk */
-    KILL_GRACE_MS = 10 * 1000, /* for the agent to report a killed command's end */
-    KILL_LIMIT_MS = 30 * 1000, /* the same, while it has other things to say */
+    SESSIONS_GRACE_MS = 5 * 1000,  /* for services and shells to end before that, */
+    SESSIONS_LIMIT_MS = 10 * 1000, /* and for the guest to tell that they have */
+    STOP_GRACE_MS = 10 * 1000,     /* for the guest to write back its disk */
+    KILL_GRACE_MS = 10 * 1000,     /* for the agent to report a killed command's end */
+    KILL_LIMIT_MS = 30 * 1000,     /* the same, while it has other things to say */
     CLIENTS_MAX = 64,
     WATCHERS_MAX = CLIENTS_MAX - 8, /* clients that only look on: others are to have a place */
     COMMANDS_MAX = 1024,
@@ -126,6 +128,7 @@ struct supervisor {
 
     enum state state;
     struct pyro_timer expiry, stop_deadline;
+    bool waits_for_sessions; /* the guest is powered off when they are over */
     struct pyro_source signals;
     struct pyro_failure failure; /* code 0: none */
     char stop_reason[128];       /* why a workspace was powered off, if nobody asked for it */
@@ -198,6 +201,8 @@ void expiry_restart(struct supervisor *supervisor, uint32_t ttl_seconds);
 /* life.c */
 void life_event(struct supervisor *supervisor, enum event event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The last service or shell has ended. */
+void life_sessions_over(struct supervisor *supervisor);
 
 /* boot.c: each returns nothing and reports through life_event(). */
 void boot_start(struct supervisor *supervisor);

@@ -365,6 +365,23 @@ def test_services_and_shells_of_a_guest_that_dies(services, victim):
     assert one.json("status")["running_shell_ids"] == []
 
 
+def test_they_end_before_their_guest_is_powered_off(services):
+    """As by a stop: what a service writes down then is there when the guest runs again. What does not end does not keep it."""
+    one = services.one
+    last = "$SIG{TERM} = sub { open F, q(>/workspace/last); print F qq(saved\\n); close F; print qq(bye\\n); exit 3 }; $| = 1; print qq(up\\n); sleep 1 while 1"
+    services.start("web", "--", "perl", "-e", last)
+    services.start("deaf", "--ready-file", "/tmp/deaf", "--", "sh", "-c", "trap '' TERM; touch /tmp/deaf; while :; do sleep 1; done")
+    shell = json.loads(one.pyro.run("workspace", "shell", "open", one.id, "--json").stdout)["shell_id"]
+    wait_until(lambda: services.json("logs", "web")["stdout"] == "up\n", 20, "the service")
+    os.kill(one.supervisor(), signal.SIGTERM)
+    wait_until(lambda: one.json("status")["state"] == "stopped", 40, "the end of the guest")
+    record = services.json("status", "web")
+    assert (record["state"], record["exit_code"]) == ("stopped", 3) and "signal 15" in record["stop_reason"], record
+    assert services.json("logs", "web")["stdout"] == "up\nbye\n" and services.json("status", "deaf")["exit_code"] == 137
+    assert one.pyro.json("workspace", "shell", "read", one.id, shell)["state"] == "stopped"
+    assert one.exec("cat", "last").stdout == b"saved\n"
+
+
 def test_twenty_services_and_twenty_shells(workspace):
     one = workspace(mem_mib=512)
     services = Services(one)
