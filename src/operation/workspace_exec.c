@@ -103,8 +103,8 @@ static int check_recorded(struct pyro_client *client, const struct pyro_run *run
                                         "again");
 }
 
-/* A supervisor that is dying, by somebody's hand, can still be connected to: `ret_again` says that
- * it never saw the command. */
+/* A supervisor that is dying, or powers its guest off, can still be connected to: `ret_again` says
+ * that it never saw the command. */
 static int exec(struct pyro_context *context, struct pyro_run *run, const json_t *parameters,
                 json_t **ret_result, bool *ret_again, struct pyro_error *error)
 {
@@ -130,7 +130,7 @@ static int exec(struct pyro_context *context, struct pyro_run *run, const json_t
 
 PYRO_WORKSPACE_HANDLER(exec)
 {
-    enum { PATIENCE_MS = 10 * 1000, STEP_MS = 10 };
+    enum { PATIENCE_MS = 60 * 1000, STEP_MS = 10 };
     struct pyro_run run;
     struct pyro_error why = PYRO_ERROR_INIT;
     bool again = false;

@@ -59,8 +59,10 @@ static int dispatch(struct client *client, uint32_t stream, const json_t *reques
     struct supervisor *supervisor = client->supervisor;
     const char *asked = pyro_json_text(request, "request", "");
     struct ask ask = {client, stream, request, pyro_json_text(request, "name", ""), NULL};
-    if (supervisor->state != STATE_RUNNING || !supervisor->config.is_workspace)
-        return pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "the workspace does not run");
+    if (supervisor->state != STATE_RUNNING || !supervisor->config.is_workspace) {
+        pyro_error_set(error, PYRO_ERROR_WRONG_STATE, "the workspace does not run");
+        return pyro_error_hint(error, "the next `pyro workspace exec` starts it again");
+    }
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
         if (strcmp(requests[i].name, asked) != 0)
             continue;

@@ -156,16 +156,25 @@ static int take_frame(struct client *client, const struct pyro_frame *frame)
     }
 }
 
+/* A request waits for the guest to run. A command that comes while it is powered off waits for our
+ * end, without a word: its client starts the guest again then. */
+static bool hold(struct client *client, const struct pyro_frame *frame)
+{
+    enum state state = client->supervisor->state;
+    client->is_late = frame->type == PYRO_FRAME_EXEC && state == STATE_STOPPING;
+    client->is_held =
+        client->is_late || (frame->type == PYRO_FRAME_REQUEST && state < STATE_RUNNING);
+    return client->is_held;
+}
+
 /* 0, or a negative errno when the client must go. */
 static int take_frames(struct client *client)
 {
-    struct supervisor *supervisor = client->supervisor;
     struct pyro_frame frame;
     int r;
     while ((r = pyro_frame_decode(pyro_buffer_data(&client->in), client->in.size, PYRO_FROM_CLIENT,
                                   &frame)) > 0) {
-        client->is_held = frame.type == PYRO_FRAME_REQUEST && supervisor->state < STATE_RUNNING;
-        if (client->is_held) { /* serve_state() goes on with it */
+        if (hold(client, &frame)) { /* serve_state() goes on with it */
             flush(client);
             return 0;
         }
@@ -182,6 +191,8 @@ void serve_state(struct supervisor *supervisor)
     struct client *next;
     for (struct client *client = supervisor->clients; client; client = next) {
         next = client->next;
+        if (client->is_late)
+            continue;
         serve_send(client, queue_state(client));
         if (client->is_held && take_frames(client) < 0)
             shutdown(client->source.fd, SHUT_RDWR);
@@ -208,7 +219,8 @@ static void ready_io(struct pyro_source *source, uint32_t events)
         receive(client);
 }
 
-/* Takes over a descriptor that does not block. What it hears first is queued. */
+/* Takes over a descriptor that does not block. What it hears first is queued: nothing, when it came
+ * while the guest is powered off. */
 static int add(struct supervisor *supervisor, int fd, bool is_owner, struct client **ret_client)
 {
     struct client *client = calloc(1, sizeof(*client));
@@ -228,7 +240,8 @@ static int add(struct supervisor *supervisor, int fd, bool is_owner, struct clie
     client->next = supervisor->clients;
     supervisor->clients = client;
     supervisor->client_count++;
-    if (queue_state(client) < 0)
+    bool is_told = supervisor->state < STATE_STOPPING || supervisor->failure.code;
+    if (is_told && queue_state(client) < 0)
         shutdown(fd, SHUT_RDWR);
     *ret_client = client;
     return 0;

@@ -106,7 +106,8 @@ struct client {
     unsigned unanswered;         /* requests */
     unsigned watching;           /* of these, for new output */
     bool has_asked;              /* there was one */
-    bool is_held;                /* its request waits for the guest to run */
+    bool is_held;                /* its request waits for the guest to run, */
+    bool is_late;                /* or its command for the end of it */
     bool is_owner;               /* one-shot: the VM ends with this client */
     struct client *next;
 };
