@@ -78,7 +78,7 @@ static void search(struct pyro_launch *launch, char **environment)
     errno = denied ? denied : ENOENT;
 }
 
-/* All else that the agent has open is closed by exec, all other signals are as it leaves them. */
+/* All other signals are as the agent leaves them. */
 static void become_process(const struct pyro_launch *launch)
 {
     static const struct sched_param parameters;
@@ -92,6 +92,8 @@ static void become_process(const struct pyro_launch *launch)
         dup2(launch->streams[i], i);
     if (launch->exec->flags & PYRO_EXEC_TERMINAL)
         ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+    /* As exec does; but if we never come to that, others are not to wait for our copies. */
+    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
 }
 
 /* Returns "PWD=…", NULL when the directory cannot be entered. */

@@ -15,13 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/macros.h"
 
 enum {
     PIPE_SIZE = 256 * 1024, /* fewer turns for the same data */
     STACK_SIZE = 64 * 1024,
-    LAUNCH_LIMIT_S = 5, /* less than the supervisor waits for a word from us */
 };
 
 /* clone3() with a stack of its own, which is `run`'s; no C library has it. */
@@ -67,13 +67,16 @@ static pid_t clone_into(int cgroup, struct pyro_launch *launch, uint32_t *runnin
     return (pid_t)clone_with_stack(&arguments, pyro_child_run, launch);
 }
 
+/* Without the heap: a process that is not executed yet may be at work on it. */
 char pyro_process_state(pid_t pid, int *ret_status)
 {
-    char path[32];
-    cleanup_free char *text = NULL;
+    char path[32], text[1024];
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (pyro_file_read_at(AT_FDCWD, path, 4096, &text, NULL) < 0)
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (size <= 0)
         return '\0';
+    text[size] = '\0';
     const char *name_end = strrchr(text, ')'), *last = strrchr(text, ' ');
     if (!name_end || name_end[1] != ' ')
         return '\0';
@@ -81,20 +84,62 @@ char pyro_process_state(pid_t pid, int *ret_status)
     return name_end[2];
 }
 
+/* Of processes that were given up: each is cleared when the process is let go at last. */
+static uint32_t *given_up[16];
+
+static void give_up(uint32_t *running)
+{
+    size_t i = 0;
+    while (i < ARRAY_SIZE(given_up) && given_up[i])
+        i++;
+    if (i < ARRAY_SIZE(given_up))
+        given_up[i] = running; /* else it stays, unheeded */
+}
+
+static bool is_set(const uint32_t *running)
+{
+    return __atomic_load_n(running, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* Whether some file system is known not to answer. */
+static bool any_given_up(void)
+{
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_SIZE(given_up); i++) {
+        if (given_up[i] && !is_set(given_up[i]))
+            free(steal_pointer(&given_up[i]));
+        any |= given_up[i] != NULL;
+    }
+    return any;
+}
+
+/* What it returns is not asked for: errno is the process's too. */
+static void wait_for(const uint32_t *running, uint64_t ms)
+{
+    const struct timespec limit = {.tv_sec = (time_t)(ms / 1000),
+                                   .tv_nsec = (long)(ms % 1000 * 1000000)};
+    syscall(SYS_futex, running, FUTEX_WAIT, 1, &limit, NULL, 0);
+}
+
 /* 0, or -ETIMEDOUT for one that hangs in a file system that does not answer: it is killed, so it
- * never comes back to our memory, whenever it is let go. */
+ * never comes back to our memory, whenever it is let go. One that is found at work is waited for.
+ */
 static int await_exec(pid_t pid, const uint32_t *running)
 {
-    const struct timespec limit = {.tv_sec = LAUNCH_LIMIT_S};
+    enum { FIRST_MS = 4000, AGAIN_MS = 500, LOOK_MS = 100, LOOKS = 10 };
+    uint64_t patience_ms = any_given_up() ? AGAIN_MS : FIRST_MS;
+    uint64_t deadline = pyro_now_ms() + patience_ms;
     int status;
-    while (__atomic_load_n(running, __ATOMIC_ACQUIRE) != 0) {
-        long r = syscall(SYS_futex, running, FUTEX_WAIT, 1, &limit, NULL, 0);
-        if (r == 0 || errno != ETIMEDOUT || pyro_process_state(pid, &status) == 'R')
-            continue;
-        kill(pid, SIGKILL);
-        return -ETIMEDOUT;
+    for (int idle = 0; is_set(running) && idle < LOOKS; patience_ms = LOOK_MS) {
+        wait_for(running, patience_ms);
+        if (pyro_now_ms() >= deadline)
+            idle = pyro_process_state(pid, &status) == 'R' ? 0 : idle + 1;
     }
-    return 0;
+    if (!is_set(running))
+        return 0;
+    kill(pid, SIGKILL);
+    wait_for(running, LOOK_MS); /* should it be on another processor, or be let go by that */
+    return -ETIMEDOUT;
 }
 
 static void close_one(int *fd)
@@ -197,7 +242,9 @@ int pyro_spawn_run(struct pyro_spawn *spawn, const struct pyro_exec *exec,
     pid_t pid = clone_into(spawn->cgroup, &launch, running);
     int r = pid < 0 ? (int)pid : await_exec(pid, running);
     if (r == -ETIMEDOUT)
-        launch.failure.error = ETIMEDOUT; /* `running` is still to be cleared: it stays */
+        launch.failure.error = ETIMEDOUT;
+    if (r == -ETIMEDOUT && is_set(running))
+        give_up(running);
     else
         free(running);
     for (size_t i = 0; i < ARRAY_SIZE(launch.allocated); i++)

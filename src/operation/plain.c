@@ -143,6 +143,8 @@ static char control_final(const uint8_t *at, size_t length, int *ret_number)
     if (!is_control)
         return '\0';
     int number = 0;
+    if (at[2] >= '<' && at[2] <= '?') /* private: how keys are told, and the like */
+        return '\0';
     for (size_t i = 2; i < length && at[i] >= '0' && at[i] <= '9'; i++)
         number = MIN(10 * number + at[i] - '0', 10000);
     *ret_number = MAX(number, 1);

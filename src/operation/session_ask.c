@@ -141,7 +141,7 @@ int pyro_session_watch(struct pyro_session_watch *watch, const uint64_t *positio
         return look_later(watch, timeout_ms, AGAIN_MS, error);
     if (pyro_client_request(watch->client, asked, NULL, 0, watch->observer, &answer, &why) == 0)
         return take_answer(watch, answer, error);
-    if (why.code == PYRO_ERROR_WRONG_STATE && pyro_client_was_heard(watch->client))
+    if (why.code == PYRO_ERROR_WRONG_STATE && pyro_client_is_running(watch->client))
         return look_later(watch, timeout_ms, AGAIN_LATE_MS, error);
     pyro_client_destroy(steal_pointer(&watch->client));
     if (why.code == PYRO_ERROR_CANCELLED)

@@ -21,6 +21,7 @@ enum action {
     POWER_OFF,
     EXPIRE, /* a workspace is powered off, any other VM is thrown away */
     END,
+    END_SOON, /* the same, but what is given time before has it: signals come in pairs */
 };
 
 /* clang-format off */
@@ -44,7 +45,7 @@ static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
     [EVENT_OWNER_GONE] =     {END,      END,       END,       END,      END,      NOTHING},
     [EVENT_EXPIRED] =        {FAIL,     FAIL,      EXPIRE,    FAIL,     NOTHING,  NOTHING},
     [EVENT_KEEP_FAILED] =    {NOTHING,  NOTHING,   FAIL,      NOTHING,  NOTHING,  NOTHING},
-    [EVENT_TERMINATED] =     {END,      END,       EXPIRE,    END,      END,      NOTHING},
+    [EVENT_TERMINATED] =     {END,      END,       EXPIRE,    END,      END_SOON, NOTHING},
     [EVENT_STOP] =           {END,      END,       POWER_OFF, END,      NOTHING,  NOTHING},
     [EVENT_STOP_AT_ONCE] =   {END,      END,       END,       END,      END,      NOTHING},
     [EVENT_STOP_DEADLINE] =  {NOTHING,  NOTHING,   NOTHING,   NOTHING,  END,      NOTHING},
@@ -247,6 +248,10 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
         break;
     case EXPIRE:
         expire(supervisor, event, why);
+        break;
+    case END_SOON:
+        if (!supervisor->waits_for_sessions)
+            end(supervisor);
         break;
     case END:
         supervisor->frozen = event == EVENT_FROZEN;

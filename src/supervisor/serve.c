@@ -81,6 +81,7 @@ static int queue_state(struct client *client)
                                         : supervisor->state == STATE_RUNNING  ? PYRO_PHASE_RUNNING
                                                                               : PYRO_PHASE_BOOTING};
     memcpy(state.boot_json, supervisor->boot_json, sizeof(supervisor->boot_json));
+    client->is_told = true;
     return supervisor->failure.code ? pyro_failure_pack(&client->out, &supervisor->failure)
                                     : pyro_state_pack(&client->out, &state);
 }
@@ -161,9 +162,8 @@ static int take_frame(struct client *client, const struct pyro_frame *frame)
 static bool hold(struct client *client, const struct pyro_frame *frame)
 {
     enum state state = client->supervisor->state;
-    client->is_late = frame->type == PYRO_FRAME_EXEC && state == STATE_STOPPING;
-    client->is_held =
-        client->is_late || (frame->type == PYRO_FRAME_REQUEST && state < STATE_RUNNING);
+    client->is_held = (frame->type == PYRO_FRAME_REQUEST && state < STATE_RUNNING) ||
+                      (frame->type == PYRO_FRAME_EXEC && state >= STATE_STOPPING);
     return client->is_held;
 }
 
@@ -191,10 +191,10 @@ void serve_state(struct supervisor *supervisor)
     struct client *next;
     for (struct client *client = supervisor->clients; client; client = next) {
         next = client->next;
-        if (client->is_late)
-            continue;
+        if (!client->is_told && supervisor->state >= STATE_STOPPING && !supervisor->failure.code)
+            continue; /* that nothing was done for it it hears by our silence */
         serve_send(client, queue_state(client));
-        if (client->is_held && take_frames(client) < 0)
+        if (client->is_held && supervisor->state < STATE_STOPPING && take_frames(client) < 0)
             shutdown(client->source.fd, SHUT_RDWR);
         flush(client);
     }

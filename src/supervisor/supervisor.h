@@ -106,8 +106,9 @@ struct client {
     unsigned unanswered;         /* requests */
     unsigned watching;           /* of these, for new output */
     bool has_asked;              /* there was one */
-    bool is_held;                /* its request waits for the guest to run, */
-    bool is_late;                /* or its command for the end of it */
+    bool is_held;                /* its request waits for the guest to run,
+                                    or its command for the end of it */
+    bool is_told;                /* it has heard of the VM's state */
     bool is_owner;               /* one-shot: the VM ends with this client */
     struct client *next;
 };

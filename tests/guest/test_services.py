@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -219,8 +220,11 @@ def test_what_hangs_in_a_guest_does_not_take_the_workspace(services):
     services.text("modprobe fuse")
     services.start("hung", "--", "perl", "-e", HUNG)
     wait_until(lambda: services.json("logs", "hung")["stdout"] == "mounted\n", 20, "the file system")
+    reader = services.one.pyro.popen("workspace", "exec", services.one.id, "--", "sh", "-c", "echo reads; cat; echo end", stdin=subprocess.PIPE)
+    assert reader.stdout.readline() == b"reads\n"
     told = services.one.run("exec", "--timeout-seconds", 1, "--", "/mnt/program")
     assert told.returncode == 126 and b"/mnt/program: Operation timed out" in told.stderr
+    assert reader.communicate(b"all\n", timeout=30)[0] == b"all\nend\n", "nobody has a copy of its stdin"
     lost = services.error("start", "lost", "--cwd", "/mnt/there", "--ready-file", "/mnt/there/too", "--", "true")
     assert lost["field"] == "cwd" and "timed out" in lost["message"], lost
     services.text("rm /dev/null; mkfifo /dev/null")
@@ -373,11 +377,13 @@ def test_they_end_before_their_guest_is_powered_off(services):
     services.start("deaf", "--ready-file", "/tmp/deaf", "--", "sh", "-c", "trap '' TERM; touch /tmp/deaf; while :; do sleep 1; done")
     shell = json.loads(one.pyro.run("workspace", "shell", "open", one.id, "--json").stdout)["shell_id"]
     wait_until(lambda: services.json("logs", "web")["stdout"] == "up\n", 20, "the service")
-    os.kill(one.supervisor(), signal.SIGTERM)
+    supervisor = one.supervisor()
+    os.kill(supervisor, signal.SIGTERM)
+    os.kill(supervisor, signal.SIGHUP)  # as systemd sends it behind
     told = one.exec("cat", "last", timeout=60)  # which waits for the end, and starts it again
     assert told.stdout == b"saved\n" and b"started again" in told.stderr, told
     record = services.json("status", "web")
-    assert (record["state"], record["exit_code"]) == ("stopped", 3) and "signal 15" in record["stop_reason"], record
+    assert (record["state"], record["exit_code"]) == ("stopped", 3) and "got signal" in record["stop_reason"], record
     assert services.json("logs", "web")["stdout"] == "up\nbye\n" and services.json("status", "deaf")["exit_code"] == 137
     assert one.pyro.json("workspace", "shell", "read", one.id, shell)["state"] == "stopped"
 

@@ -41,6 +41,7 @@ static void test_whole(void)
     PLAIN("name\033[20Gsize\033[11C4%\xc2\x9b"
           "9`x\033[C\033[1Cy",
           "name size 4% xy", "places in a line");
+    PLAIN("ab\033[>1ucd\033[<u\033[?u\033[=5u\033[?25G.", "abcd.", "what is private is none");
     PLAIN("\033[s50%\033[ux\0337y\0338z\033[1Ganew\n\033[Gw", "50%\nxy\nz\nanew\nw",
           "back to a place");
     PLAIN("axä\b\b\bb\n\bc\b\b\bd", "b\nd", "backspace takes back, but no line break");
