@@ -20,6 +20,8 @@ static const char parent[] = "/sys/fs/cgroup/pyro";
 
 enum { NAME_SIZE = 24 };
 
+enum { MOST_VISITS = 1024, MOST_LEVELS = 32 }; /* of a way through a cgroup and those below it */
+
 static const char *name_of(uint64_t number, char name[NAME_SIZE])
 {
     snprintf(name, NAME_SIZE, "%" PRIu64, number);
@@ -31,7 +33,7 @@ static const char *name_of(uint64_t number, char name[NAME_SIZE])
 static int limit_depth(int directory)
 {
     cleanup_close int fd = openat(directory, "cgroup.max.depth", O_WRONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : pyro_fd_write_all(fd, "32", 2);
+    return fd < 0 || dprintf(fd, "%d", MOST_LEVELS) < 0 ? -errno : 0;
 }
 
 int pyro_cgroups_init(struct pyro_cgroups *cgroups)
@@ -96,8 +98,6 @@ struct cgroup_walk {
     bool any;  /* a visit returned 1 */
     int error; /* of the first visit that failed */
 };
-
-enum { MOST_VISITS = 1024, MOST_LEVELS = 32 };
 
 static void walk_cgroup(struct cgroup_walk *walk, int above, const char *name, int levels);
 
