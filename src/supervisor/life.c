@@ -18,37 +18,38 @@ enum action {
     SEAL,     /* ask the agent to make the guest ready for being frozen */
     SAVE,     /* stop it and save it */
     FAIL,     /* tell the clients why, end */
+    CLOSE,    /* services and shells are ended before the guest is powered off */
     POWER_OFF,
-    EXPIRE, /* a workspace is powered off, any other VM is thrown away */
+    EXPIRE, /* a workspace is closed and powered off, any other VM is thrown away */
     END,
-    END_SOON, /* the same, but what is given time before has it: signals come in pairs */
 };
 
 /* clang-format off */
 static const unsigned char actions[EVENT_COUNT][STATE_COUNT] = {
-    /*                        BOOTING   SETTING_UP RUNNING    FREEZING  STOPPING  ENDED */
-    [EVENT_READY] =          {SETUP,    NONSENSE,  NONSENSE,  NONSENSE, NOTHING,  NOTHING},
-    [EVENT_RESTORED] =       {SETUP,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
-    [EVENT_RESTORE_FAILED] = {RETRY,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
-    [EVENT_SETUP_DONE] =     {NONSENSE, RUN,       NONSENSE,  NONSENSE, NOTHING,  NOTHING},
-    [EVENT_SETUP_FAILED] =   {NONSENSE, RETRY,     NONSENSE,  NONSENSE, NOTHING,  NOTHING},
-    [EVENT_BOOT_DEADLINE] =  {RETRY,    RETRY,     NOTHING,   NOTHING,  NOTHING,  NOTHING},
-    [EVENT_START_FAILED] =   {RETRY,    NOTHING,   NOTHING,   NOTHING,  NOTHING,  NOTHING},
-    [EVENT_FREEZE] =         {NOTHING,  NOTHING,   SEAL,      NOTHING,  NOTHING,  NOTHING},
-    [EVENT_SEALED] =         {NONSENSE, NONSENSE,  NONSENSE,  SAVE,     NOTHING,  NOTHING},
-    [EVENT_FROZEN] =         {NOTHING,  NOTHING,   NOTHING,   END,      NOTHING,  NOTHING},
-    [EVENT_FREEZE_FAILED] =  {NOTHING,  NOTHING,   NOTHING,   FAIL,     NOTHING,  NOTHING},
-    [EVENT_QEMU_ENDED] =     {RETRY,    RETRY,     FAIL,      FAIL,     END,      NOTHING},
-    [EVENT_GUEST_LOST] =     {RETRY,    RETRY,     FAIL,      FAIL,     NOTHING,  NOTHING},
-    [EVENT_DISK_FAILED] =    {FAIL,     FAIL,      FAIL,      FAIL,     END,      NOTHING},
-    [EVENT_NETWORK_ENDED] =  {FAIL,     FAIL,      FAIL,      NOTHING,  NOTHING,  NOTHING},
-    [EVENT_OWNER_GONE] =     {END,      END,       END,       END,      END,      NOTHING},
-    [EVENT_EXPIRED] =        {FAIL,     FAIL,      EXPIRE,    FAIL,     NOTHING,  NOTHING},
-    [EVENT_KEEP_FAILED] =    {NOTHING,  NOTHING,   FAIL,      NOTHING,  NOTHING,  NOTHING},
-    [EVENT_TERMINATED] =     {END,      END,       EXPIRE,    END,      END_SOON, NOTHING},
-    [EVENT_STOP] =           {END,      END,       POWER_OFF, END,      NOTHING,  NOTHING},
-    [EVENT_STOP_AT_ONCE] =   {END,      END,       END,       END,      END,      NOTHING},
-    [EVENT_STOP_DEADLINE] =  {NOTHING,  NOTHING,   NOTHING,   NOTHING,  END,      NOTHING},
+    /*                        BOOTING   SETTING_UP RUNNING    FREEZING   CLOSING    STOPPING  ENDED */
+    [EVENT_READY] =          {SETUP,    NONSENSE,  NONSENSE,  NONSENSE,  NOTHING,   NOTHING,  NOTHING},
+    [EVENT_RESTORED] =       {SETUP,    NOTHING,   NOTHING,   NOTHING,   NOTHING,   NOTHING,  NOTHING},
+    [EVENT_RESTORE_FAILED] = {RETRY,    NOTHING,   NOTHING,   NOTHING,   NOTHING,   NOTHING,  NOTHING},
+    [EVENT_SETUP_DONE] =     {NONSENSE, RUN,       NONSENSE,  NONSENSE,  NOTHING,   NOTHING,  NOTHING},
+    [EVENT_SETUP_FAILED] =   {NONSENSE, RETRY,     NONSENSE,  NONSENSE,  NOTHING,   NOTHING,  NOTHING},
+    [EVENT_BOOT_DEADLINE] =  {RETRY,    RETRY,     NOTHING,   NOTHING,   NOTHING,   NOTHING,  NOTHING},
+    [EVENT_START_FAILED] =   {RETRY,    NOTHING,   NOTHING,   NOTHING,   NOTHING,   NOTHING,  NOTHING},
+    [EVENT_FREEZE] =         {NOTHING,  NOTHING,   SEAL,      NOTHING,   NOTHING,   NOTHING,  NOTHING},
+    [EVENT_SEALED] =         {NONSENSE, NONSENSE,  NONSENSE,  SAVE,      NOTHING,   NOTHING,  NOTHING},
+    [EVENT_FROZEN] =         {NOTHING,  NOTHING,   NOTHING,   END,       NOTHING,   NOTHING,  NOTHING},
+    [EVENT_FREEZE_FAILED] =  {NOTHING,  NOTHING,   NOTHING,   FAIL,      NOTHING,   NOTHING,  NOTHING},
+    [EVENT_QEMU_ENDED] =     {RETRY,    RETRY,     FAIL,      FAIL,      END,       END,      NOTHING},
+    [EVENT_GUEST_LOST] =     {RETRY,    RETRY,     FAIL,      FAIL,      END,       NOTHING,  NOTHING},
+    [EVENT_DISK_FAILED] =    {FAIL,     FAIL,      FAIL,      FAIL,      END,       END,      NOTHING},
+    [EVENT_NETWORK_ENDED] =  {FAIL,     FAIL,      FAIL,      NOTHING,   NOTHING,   NOTHING,  NOTHING},
+    [EVENT_OWNER_GONE] =     {END,      END,       END,       END,       END,       END,      NOTHING},
+    [EVENT_EXPIRED] =        {FAIL,     FAIL,      EXPIRE,    FAIL,      NOTHING,   NOTHING,  NOTHING},
+    [EVENT_KEEP_FAILED] =    {NOTHING,  NOTHING,   FAIL,      NOTHING,   NOTHING,   NOTHING,  NOTHING},
+    [EVENT_TERMINATED] =     {END,      END,       EXPIRE,    END,       NOTHING,   END,      NOTHING},
+    [EVENT_STOP] =           {END,      END,       CLOSE,     END,       NOTHING,   NOTHING,  NOTHING},
+    [EVENT_STOP_AT_ONCE] =   {END,      END,       END,       END,       END,       END,      NOTHING},
+    [EVENT_SESSIONS_OVER] =  {NOTHING,  NOTHING,   NOTHING,   NOTHING,   POWER_OFF, NOTHING,  NOTHING},
+    [EVENT_STOP_DEADLINE] =  {NOTHING,  NOTHING,   NOTHING,   NOTHING,   POWER_OFF, END,      NOTHING},
 };
 /* clang-format on */
 
@@ -131,9 +132,9 @@ static void stop_late(struct pyro_timer *timer)
     life_event(timer->userdata, EVENT_STOP_DEADLINE, "the guest did not power off");
 }
 
-static void send_power_off(struct supervisor *supervisor)
+static void power_off(struct supervisor *supervisor)
 {
-    supervisor->waits_for_sessions = false;
+    supervisor->state = STATE_STOPPING;
     /* Should there be no room for it, the deadline ends the VM. */
     pyro_frame_append(&supervisor->guest_out, PYRO_FRAME_POWEROFF, PYRO_CHANNEL_NONE, 0, NULL, 0);
     guest_flush(supervisor);
@@ -141,29 +142,15 @@ static void send_power_off(struct supervisor *supervisor)
                      supervisor);
 }
 
-static void sessions_late(struct pyro_timer *timer)
-{
-    send_power_off(timer->userdata);
-}
-
 /* Services may have something to write down before their guest goes. */
-static void power_off(struct supervisor *supervisor, const char *why)
+static void close_sessions(struct supervisor *supervisor, const char *why)
 {
-    supervisor->state = STATE_STOPPING;
-    supervisor->waits_for_sessions = supervisor->session_count > 0;
-    if (!supervisor->waits_for_sessions) {
-        send_power_off(supervisor);
-        return;
-    }
-    pyro_timer_start(&supervisor->loop, &supervisor->stop_deadline, SESSIONS_LIMIT_MS,
-                     sessions_late, supervisor);
+    supervisor->state = STATE_CLOSING;
+    pyro_timer_start(&supervisor->loop, &supervisor->stop_deadline, SESSIONS_LIMIT_MS, stop_late,
+                     supervisor);
     sessions_end(supervisor, SESSIONS_GRACE_MS, why);
-}
-
-void life_sessions_over(struct supervisor *supervisor)
-{
-    if (supervisor->waits_for_sessions && supervisor->state == STATE_STOPPING)
-        send_power_off(supervisor);
+    if (supervisor->session_count == 0)
+        life_event(supervisor, EVENT_SESSIONS_OVER, "there is none");
 }
 
 /* A workspace's disk outlives its guest, so the guest is given the time to write it back. */
@@ -172,7 +159,7 @@ static void expire(struct supervisor *supervisor, enum event event, const char *
     const struct pyro_bundle_config *config = &supervisor->config;
     if (config->is_workspace && !config->one_shot) {
         snprintf(supervisor->stop_reason, sizeof(supervisor->stop_reason), "%s", why);
-        power_off(supervisor, why);
+        close_sessions(supervisor, why);
     } else if (event == EVENT_EXPIRED) {
         fail(supervisor, event, why);
     } else {
@@ -243,15 +230,14 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
     case FAIL:
         fail(supervisor, event, why);
         break;
+    case CLOSE:
+        close_sessions(supervisor, why);
+        break;
     case POWER_OFF:
-        power_off(supervisor, why);
+        power_off(supervisor);
         break;
     case EXPIRE:
         expire(supervisor, event, why);
-        break;
-    case END_SOON:
-        if (!supervisor->waits_for_sessions)
-            end(supervisor);
         break;
     case END:
         supervisor->frozen = event == EVENT_FROZEN;

@@ -76,10 +76,10 @@ void serve_send(struct client *client, int queued)
 static int queue_state(struct client *client)
 {
     struct supervisor *supervisor = client->supervisor;
-    struct pyro_state state = {.phase = supervisor->frozen                    ? PYRO_PHASE_FROZEN
-                                        : supervisor->state >= STATE_STOPPING ? PYRO_PHASE_STOPPED
-                                        : supervisor->state == STATE_RUNNING  ? PYRO_PHASE_RUNNING
-                                                                              : PYRO_PHASE_BOOTING};
+    struct pyro_state state = {.phase = supervisor->frozen                   ? PYRO_PHASE_FROZEN
+                                        : supervisor->state >= STATE_CLOSING ? PYRO_PHASE_STOPPED
+                                        : supervisor->state == STATE_RUNNING ? PYRO_PHASE_RUNNING
+                                                                             : PYRO_PHASE_BOOTING};
     memcpy(state.boot_json, supervisor->boot_json, sizeof(supervisor->boot_json));
     client->is_told = true;
     return supervisor->failure.code ? pyro_failure_pack(&client->out, &supervisor->failure)
@@ -163,7 +163,7 @@ static bool hold(struct client *client, const struct pyro_frame *frame)
 {
     enum state state = client->supervisor->state;
     client->is_held = (frame->type == PYRO_FRAME_REQUEST && state < STATE_RUNNING) ||
-                      (frame->type == PYRO_FRAME_EXEC && state >= STATE_STOPPING);
+                      (frame->type == PYRO_FRAME_EXEC && state >= STATE_CLOSING);
     return client->is_held;
 }
 
@@ -191,10 +191,10 @@ void serve_state(struct supervisor *supervisor)
     struct client *next;
     for (struct client *client = supervisor->clients; client; client = next) {
         next = client->next;
-        if (!client->is_told && supervisor->state >= STATE_STOPPING && !supervisor->failure.code)
+        if (!client->is_told && supervisor->state >= STATE_CLOSING && !supervisor->failure.code)
             continue; /* that nothing was done for it it hears by our silence */
         serve_send(client, queue_state(client));
-        if (client->is_held && supervisor->state < STATE_STOPPING && take_frames(client) < 0)
+        if (client->is_held && supervisor->state < STATE_CLOSING && take_frames(client) < 0)
             shutdown(client->source.fd, SHUT_RDWR);
         flush(client);
     }
@@ -240,7 +240,7 @@ static int add(struct supervisor *supervisor, int fd, bool is_owner, struct clie
     client->next = supervisor->clients;
     supervisor->clients = client;
     supervisor->client_count++;
-    bool is_told = supervisor->state < STATE_STOPPING || supervisor->failure.code;
+    bool is_told = supervisor->state < STATE_CLOSING || supervisor->failure.code;
     if (is_told && queue_state(client) < 0)
         shutdown(fd, SHUT_RDWR);
     *ret_client = client;

@@ -79,7 +79,6 @@ struct session *session_create(struct supervisor *supervisor, enum pyro_session_
                                 .next = supervisor->sessions};
     snprintf(session->name, sizeof(session->name), "%s", name);
     session->is_again = faccessat(session->directory, "record.json", F_OK, 0) == 0;
-    session->is_written = session->is_again;
     pyro_buffer_init(&session->input, SHELL_INPUT_MAX);
     supervisor->sessions = session;
     supervisor->session_count++;
@@ -117,7 +116,7 @@ static void forget(struct session *session)
     }
     supervisor->session_count--;
     if (supervisor->session_count == 0)
-        life_sessions_over(supervisor);
+        life_event(supervisor, EVENT_SESSIONS_OVER, "all have ended");
     pyro_timer_stop(&session->grace);
     pyro_timer_stop(&session->beginning);
     for (size_t i = 0; i < ARRAY_SIZE(session->logs); i++)
@@ -180,9 +179,10 @@ static int write_in_place(const struct session *session)
 int session_write(struct session *session)
 {
     int r = pyro_json_file_replace_at(session->directory, "record.json", session->record, false);
-    if ((r == -ENOSPC || r == -EDQUOT) && session->is_written)
-        r = write_in_place(session);
-    session->is_written |= r == 0;
+    if (r == -ENOSPC || r == -EDQUOT) {
+        int again = write_in_place(session);
+        r = again == -ENOENT ? r : again; /* there is none yet */
+    }
     if (r < 0)
         fprintf(stderr, "pyro-supervisor: record of %s: %s\n", session->name, strerror(-r));
     return r;

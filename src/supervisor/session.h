@@ -59,7 +59,6 @@ struct session {
     struct waiter *waiters;
     struct pyro_timer grace; /* runs after it was asked to end */
     bool is_again;           /* there was one of that name before */
-    bool is_written;         /* there is a record on disk, of it or of the one before */
     enum session_ending ending;
     char why[SESSION_WORDS_SIZE]; /* it is to end */
 

@@ -57,6 +57,7 @@ enum state {
     STATE_SETTING_UP,
     STATE_RUNNING,
     STATE_FREEZING,
+    STATE_CLOSING, /* services and shells are ended; then */
     STATE_STOPPING,
     STATE_ENDED,
     STATE_COUNT
@@ -84,7 +85,8 @@ enum event {
     EVENT_TERMINATED,    /* somebody sent SIGTERM: the host goes down */
     EVENT_STOP,          /* a client wants a clean power-off */
     EVENT_STOP_AT_ONCE,  /* a client throws the VM away */
-    EVENT_STOP_DEADLINE, /* the guest did not power off in time */
+    EVENT_SESSIONS_OVER, /* the last service or shell has ended */
+    EVENT_STOP_DEADLINE, /* the guest did not do that, or power off, in time */
     EVENT_COUNT
 };
 
@@ -130,7 +132,6 @@ struct supervisor {
 
     enum state state;
     struct pyro_timer expiry, stop_deadline;
-    bool waits_for_sessions; /* the guest is powered off when they are over */
     struct pyro_source signals;
     struct pyro_failure failure; /* code 0: none */
     char stop_reason[128];       /* why a workspace was powered off, if nobody asked for it */
@@ -203,8 +204,6 @@ void expiry_restart(struct supervisor *supervisor, uint32_t ttl_seconds);
 /* life.c */
 void life_event(struct supervisor *supervisor, enum event event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The last service or shell has ended. */
-void life_sessions_over(struct supervisor *supervisor);
 
 /* boot.c: each returns nothing and reports through life_event(). */
 void boot_start(struct supervisor *supervisor);

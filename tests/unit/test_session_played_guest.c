@@ -23,11 +23,6 @@ void life_event(struct supervisor *supervisor, enum event event, const char *for
     (void)format;
 }
 
-void life_sessions_over(struct supervisor *supervisor)
-{
-    (void)supervisor;
-}
-
 /* What the guest is sent stays in guest_out. */
 void guest_flush(struct supervisor *supervisor)
 {
